@@ -1,0 +1,53 @@
+"""What a call used, as counted by the provider or estimated by us."""
+
+from typing import Literal
+
+import msgspec
+
+
+class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tokens by kind.  ``cached_input`` and ``cache_write`` are parts of ``input``, ``reasoning`` of ``output``."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    estimated: bool = False  # the provider said nothing; counted from bytes, on the high side
+
+    @property
+    def total(self) -> int:
+        """Input and output together."""
+        return self.input + self.output
+
+
+Outcome = Literal["ok", "partial", "aborted", "failed"]
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One exchange that reached an upstream; holds no prompt, no answer and no secret."""
+
+    id: str  # the exchange's id, also sent as x-request-id
+    source: str  # the data plane's journal that wrote it
+    sequence: int  # gapless within a source: a hole is a provable loss
+    at_ms: int
+    key_id: str
+    key: str  # namespace/name
+    model: str  # the public name asked for
+    target: str
+    upstream_model: str
+    endpoint: str
+    status: int
+    outcome: Outcome
+    attempts: int
+    usage: TokenUsage
+    cost_nusd: int
+    price_version: str = ""
+    budget_ids: tuple[str, ...] = ()
+    team: str | None = None
+    user: str | None = None
+    cost_center: str | None = None
+    stream: bool = False
+    duration_ms: int = 0
+    first_token_ms: int | None = None
+    revision: str = ""

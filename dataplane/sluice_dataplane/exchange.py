@@ -1,0 +1,90 @@
+"""The values that rooms pass on.  Facts fixed at the door are in Exchange; nothing here knows HTTP libraries."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sluice_contract.snapshot import Key, Model, Target, Upstream
+from sluice_dataplane.config.table import Table
+
+Endpoint = Literal["chat", "completions", "embeddings"]
+Headers = tuple[tuple[str, str], ...]  # names in lower case, in the order received
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One client request: who calls, when, under which table.  ``deadline_ms`` is monotonic, like ``started_ms``."""
+
+    id: str
+    endpoint: Endpoint
+    table: Table
+    arrived_ms: int  # wall clock
+    started_ms: float  # monotonic clock
+    headers: Headers
+    body: bytes
+    client_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: a key that proved itself, by which of its digests."""
+
+    key: Key
+    credential_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What we read of a body; the bytes stay with the exchange.
+
+    ``max_output_tokens`` is the client's ceiling for one choice, None if it named none.  ``usage_wanted`` is
+    whether a streaming client asked for the usage chunk itself.  ``user`` is the body's own end-user field.
+    """
+
+    model: str
+    stream: bool = False
+    max_output_tokens: int | None = None
+    choices: int = 1
+    usage_wanted: bool = False
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One target that may serve this exchange, with what is needed to try it."""
+
+    model: Model  # the Model whose target it is: a nested one behind a model_ref
+    target: Target
+    upstream: Upstream
+    upstream_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where an ask may go: the model it named, and candidates in the order to try them (never empty)."""
+
+    model: Model
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One call to an upstream, whole; ``path`` is appended to the upstream's base URL."""
+
+    method: str
+    path: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client gets.  Exactly one of ``body`` and ``chunks`` is set.
+
+    Whoever takes an Answer with chunks iterates them to the end or closes them: the settlement hangs on it.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes | None = None
+    chunks: AsyncIterator[bytes] | None = None
