@@ -1,0 +1,103 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+CLUSTER := tests/support/cluster/cluster
+
+DIR ?= examples/quickstart
+HOST ?= 127.0.0.1
+PORT ?= 4000
+ADMIN_PORT ?= 4001
+MODEL ?= echo
+ARGS ?=
+
+CODE := operator dataplane tests $(wildcard benchmarks examples)
+
+##@ Use it
+.PHONY: help demo run
+help: ## show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.$(if $(filter echo,$(MODEL)),standalone,demo) ## start Sluice on examples/quickstart, make real calls, print what they cost (MODEL=gemma: a real local model)
+	@$(BIN)/python examples/demo.py --model $(MODEL)
+
+run: $(VENV)/.standalone ## serve the manifests in DIR (default examples/quickstart) on PORT until interrupted
+	@$(BIN)/sluice serve $(DIR) --host $(HOST) --port $(PORT) --admin-port $(ADMIN_PORT) $(ARGS)
+
+##@ Check it
+.PHONY: test check lint types imports crds-check unit e2e-dataplane e2e-cluster soak bench
+test: tools $(VENV)/.dev ## everything, on a fresh Debian or Ubuntu: installs what is missing, checks, then all tests in one run
+	@$(MAKE) lint types imports crds-check
+	@$(MAKE) cluster
+	@echo "== tests"
+	@. $(CLUSTER).env && $(BIN)/pytest tests/unit tests/e2e/dataplane tests/e2e/cluster $(ARGS)
+
+check: $(VENV)/.dev ## lint, types, import contracts and unit tests: what to run before a commit
+	@$(MAKE) lint types imports crds-check unit
+
+lint: $(VENV)/.dev ## style and format
+	@echo "== lint" && $(BIN)/ruff check --quiet $(CODE) && $(BIN)/ruff format --quiet --check $(CODE)
+
+types: $(VENV)/.dev ## static types, strict
+	@echo "== types" && $(BIN)/mypy --no-error-summary
+
+imports: $(VENV)/.dev ## who may import whom
+	@echo "== imports" && { $(BIN)/lint-imports --no-logo >$(VENV)/.imports.log 2>&1 || { cat $(VENV)/.imports.log; exit 1; }; }
+
+unit: tools $(VENV)/.dev ## unit tests
+	@echo "== unit" && $(BIN)/pytest tests/unit $(ARGS)
+
+e2e-dataplane: tools $(VENV)/.dev ## a real data plane process, a real Redis, a scripted upstream
+	@$(BIN)/pytest tests/e2e/dataplane $(ARGS)
+
+e2e-cluster: tools $(VENV)/.dev cluster ## a real cluster: install, apply, call, observe
+	@. $(CLUSTER).env && $(BIN)/pytest tests/e2e/cluster $(ARGS)
+
+soak: tools $(VENV)/.dev ## minutes of mixed load, reloads and restarts; nothing may leak or be lost
+	@$(BIN)/pytest tests/e2e/dataplane -m soak $(ARGS)
+
+bench: tools $(VENV)/.dev ## measure CPU, latency and memory beside naive proxies; prints a table
+	@.ci/need nginx && $(BIN)/python benchmarks/run.py $(ARGS)
+
+##@ Build it
+.PHONY: cluster images crds chart lock tools clean
+cluster: ## start (or find) the Kubernetes cluster that e2e-cluster uses
+	@echo "== cluster" && $(CLUSTER) up
+
+images: ## build both images with docker or buildah
+	@$(CLUSTER) images
+
+crds: $(VENV)/.dev ## write crds/ and the chart's copy from the Python models
+	@$(BIN)/python -m sluice_operator crds crds charts/gateway/crds
+
+crds-check: $(VENV)/.dev
+	@echo "== crds" && new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \
+	  $(BIN)/python -m sluice_operator crds "$$new" && diff -ru --exclude=README.md crds "$$new" >&2 || \
+	  { echo "crds/ does not match the models: run make crds" >&2; exit 1; }
+
+chart: crds ## lint the Helm chart and render it once
+	@helm lint charts/gateway && helm template sluice charts/gateway >/dev/null
+
+lock: $(VENV)/.dev ## write the exact versions that the images install
+	@$(BIN)/python .ci/lock.py
+
+tools:
+	@.ci/need git curl redis-server
+
+clean: ## remove the virtual environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Stamps: an environment is made anew where pyproject.toml is newer.
+$(VENV)/bin/python:
+	@python=$$(.ci/python) && echo "venv: $$("$$python" --version) in $(VENV)" && "$$python" -m venv $(VENV)
+
+$(VENV)/.standalone $(VENV)/.demo: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	@echo "venv: installing sluice-gateway[$*]" && $(BIN)/python -m pip install --quiet --editable '.[$*]' && touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@echo "venv: installing sluice-gateway with everything its tests need" && \
+	  $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  $(BIN)/python -m pip install --quiet --editable '.[dataplane,operator,standalone]' --group dev && touch $@
