@@ -13,9 +13,12 @@ GatewayError
 ├── BudgetExhaustedError        429 insufficient_quota
 ├── UpstreamFailedError         502 upstream_error
 ├── UnavailableError            503 not_ready, budget_store_unavailable, overloaded, provider_not_ready
+│   └── JournalError            503 journal_unavailable
 └── UpstreamTimeoutError        504 upstream_timeout
 StoreError                      the store did not answer, or refused to; ``transient`` is all a caller learns
 """
+
+import msgspec
 
 
 class GatewayError(Exception):
@@ -113,6 +116,12 @@ class UnavailableError(GatewayError):
     status, code, type = 503, "not_ready", "api_error"
 
 
+class JournalError(UnavailableError):
+    """The local journal cannot take a record: what we cannot write down, we do not begin.  Nothing stays held."""
+
+    code = "journal_unavailable"
+
+
 class UpstreamTimeoutError(GatewayError):
     """The upstream did not answer in the time its model allows."""
 
@@ -122,9 +131,30 @@ class UpstreamTimeoutError(GatewayError):
 class StoreError(Exception):
     """The counter store did not do what was asked; *transient* says whether another try may.
 
-    What was asked may or may not have happened: callers void a reservation they did not hear back from.
+    What was asked may or may not have happened, unless *maybe_done* is False: callers void a reservation they did
+    not hear back from.
     """
 
-    def __init__(self, message: str, *, transient: bool) -> None:
+    def __init__(self, message: str, *, transient: bool, maybe_done: bool = True) -> None:
         super().__init__(message)
         self.transient = transient
+        self.maybe_done = maybe_done
+
+
+class _ErrorFields(msgspec.Struct):
+    type: str
+    code: str
+    message: str
+    param: str | None
+
+
+class _ErrorBody(msgspec.Struct):
+    type: str
+    error: _ErrorFields
+    request_id: str
+
+
+def error_body(error: GatewayError, request_id: str) -> bytes:
+    """The JSON that the OpenAI and the Anthropic SDKs both read as an error."""
+    fields = _ErrorFields(type=error.type, code=error.code, message=error.message, param=error.param)
+    return msgspec.json.encode(_ErrorBody(type="error", error=fields, request_id=request_id))
