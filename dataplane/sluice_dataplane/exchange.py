@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from sluice_contract.snapshot import Key, Model, Target, Upstream
 from sluice_dataplane.config.table import Table
@@ -77,14 +77,21 @@ class UpstreamRequest:
     body: bytes
 
 
+class Chunks(Protocol):
+    """A streamed body.  ``aclose`` is called once by whoever took it, begun or not: the settlement hangs on it."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Let go of everything behind it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the client gets.  Exactly one of ``body`` and ``chunks`` is set.
-
-    Whoever takes an Answer with chunks iterates them to the end or closes them: the settlement hangs on it.
-    """
+    """What the client gets.  Exactly one of ``body`` and ``chunks`` is set."""
 
     status: int
     headers: Headers
     body: bytes | None = None
-    chunks: AsyncIterator[bytes] | None = None
+    chunks: Chunks | None = None

@@ -1,0 +1,157 @@
+"""Pass on: the upstream's answer to the client, watched by a meter.
+
+Whoever holds the tab is told the end before the last bytes go out, so that a client which has its whole
+answer has also paid for it.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sluice_dataplane.dialects import openai
+from sluice_dataplane.dialects.sse import Frame, SseError, SseFramer
+from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamTimeoutError, error_body
+from sluice_dataplane.upstream.seam import AttemptFailedError, UpstreamAnswer
+from sluice_dataplane.usage.meter import Meter
+
+StreamEnd = Literal["ok", "partial", "aborted"]
+_BROKEN: Final = "The upstream broke off its answer."
+
+
+async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> bytes:
+    """A plain answer's body, metered.
+
+    Raises:
+        UpstreamFailedError: it broke off, is over *limit_bytes*, or is no JSON answer.
+        UpstreamTimeoutError: it did not come in time.
+    """
+    try:
+        body = await answer.read(limit_bytes)
+        meter.reported = openai.answer_usage(body)
+    except AttemptFailedError as error:
+        if error.cause == "Timeout":
+            raise UpstreamTimeoutError("The upstream did not finish its answer in time.") from None
+        raise UpstreamFailedError(_BROKEN) from None
+    except ValueError:
+        raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
+    meter.saw_body(body)
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told: ``end`` exactly once with how the stream ended, ``closed`` exactly once when the upstream is let go.
+
+    ``expired`` says whether the time for the whole request is over.
+    """
+
+    expired: Callable[[], bool]
+    end: Callable[[StreamEnd], None]
+    closed: Callable[[], None]
+
+
+class Relay:
+    """A streamed answer: an async iterator of bytes for the client that must be closed, also if never begun.
+
+    *keep_usage* is whether the client asked for the usage chunk; otherwise it is left out.
+    """
+
+    def __init__(
+        self,
+        answer: UpstreamAnswer,
+        chunks: AsyncIterator[bytes],
+        meter: Meter,
+        watch: Watch,
+        *,
+        first_chunk: bytes,
+        keep_usage: bool,
+        request_id: str,
+    ) -> None:
+        self._answer = answer
+        self._pending: bytes | None = first_chunk
+        self._chunks = chunks
+        self._keep_usage = keep_usage
+        self._meter = meter
+        self._request_id = request_id
+        self._watch = watch
+        self._framer = SseFramer()
+        self._ended = False
+        self._exhausted = False
+        self._let_go = False
+
+    def __aiter__(self) -> "Relay":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next bytes for the client, whole events only."""
+        while not self._exhausted:
+            try:
+                chunk = await self._next_chunk()
+                out = self._pass(self._framer.feed(chunk)) if chunk else self._finish()
+            except AttemptFailedError as error:
+                timed_out = error.cause == "Timeout"
+                out = self._break_off(
+                    UpstreamTimeoutError("The upstream stalled.") if timed_out else UpstreamFailedError(_BROKEN)
+                )
+            except SseError:
+                out = self._break_off(UpstreamFailedError("The upstream's stream is not valid."))
+            if out:
+                return out
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Let go of the upstream; a stream that had not ended was aborted by the client."""
+        self._tell_end("aborted")
+        self._exhausted = True
+        if not self._let_go:
+            self._let_go = True
+            self._answer.close()
+            self._watch.closed()
+
+    async def _next_chunk(self) -> bytes:
+        if self._pending is not None:
+            chunk, self._pending = self._pending, None
+            return chunk
+        if self._watch.expired():
+            raise AttemptFailedError("the time for the whole request is over", cause="Timeout", sent=True)
+        return await anext(self._chunks, b"")
+
+    def _pass(self, frames: list[Frame]) -> bytes:
+        kept: list[bytes] = []
+        meter = self._meter
+        for frame in frames:
+            data = frame.data
+            if data is not None:
+                if data == openai.DONE:
+                    self._tell_end("ok")
+                else:
+                    if b'"usage"' in data:
+                        usage, alone = openai.chunk_usage(data)
+                        if usage is not None:
+                            meter.reported = usage
+                            if alone and not self._keep_usage:
+                                continue
+                    meter.saw_event(data)
+            kept.append(frame.raw)
+        return b"".join(kept)
+
+    def _finish(self) -> bytes:
+        """The upstream ended its body properly; without ``[DONE]`` or usage that was too early."""
+        out = self._pass(self._framer.finish())
+        if not self._ended and self._meter.reported is None:
+            return out + self._break_off(UpstreamFailedError(_BROKEN))
+        self._tell_end("ok")
+        self._exhausted = True
+        return out
+
+    def _break_off(self, error: GatewayError) -> bytes:
+        self._exhausted = True
+        if self._ended:
+            return b""  # after [DONE] nothing is owed
+        self._tell_end("partial")
+        return openai.error_event(error_body(error, self._request_id))
+
+    def _tell_end(self, how: StreamEnd) -> None:
+        if not self._ended:
+            self._ended = True
+            self._watch.end(how)

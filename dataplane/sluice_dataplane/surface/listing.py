@@ -1,0 +1,45 @@
+"""Which models a key sees, in OpenAI's shape or, for clients that name an ``anthropic-version``, in Anthropic's."""
+
+import msgspec
+
+from sluice_contract.snapshot import Key
+from sluice_dataplane.config.table import Table
+from sluice_dataplane.errors import UnknownModelError
+
+
+def visible(table: Table, key: Key) -> list[str]:
+    """The names *key* may ask for, sorted; patterns stand as they are (``openai/*``)."""
+    names = [*table.models, *(f"{prefix}*" for prefix, _ in table.patterns)]
+    return sorted(name for name in names if table.granted(key, name) is not None)
+
+
+def list_models(table: Table, key: Key, *, anthropic: bool) -> bytes:
+    """The body of ``GET /v1/models``."""
+    names = visible(table, key)
+    if not anthropic:
+        return msgspec.json.encode({"object": "list", "data": [_openai(table, name) for name in names]})
+    data = [_anthropic(name) for name in names]
+    first, last = (names[0], names[-1]) if names else (None, None)
+    return msgspec.json.encode({"data": data, "has_more": False, "first_id": first, "last_id": last})
+
+
+def show_model(table: Table, key: Key, name: str, *, anthropic: bool) -> bytes:
+    """The body of ``GET /v1/models/{name}``.
+
+    Raises:
+        UnknownModelError: *key* sees no such model.
+    """
+    if table.granted(key, name) is None:
+        message = f"The model {name!r} does not exist or you do not have access to it."
+        raise UnknownModelError(message, param="model")
+    return msgspec.json.encode(_anthropic(name) if anthropic else _openai(table, name))
+
+
+def _openai(table: Table, name: str) -> dict[str, object]:
+    model = table.model_for(name)
+    owner = model.namespace if model is not None else "sluice"
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+
+
+def _anthropic(name: str) -> dict[str, object]:
+    return {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}

@@ -1,0 +1,41 @@
+"""Answers and errors as HTTP responses."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from sluice_dataplane.errors import GatewayError, error_body
+from sluice_dataplane.exchange import Answer
+
+CLOSE: Final = (("connection", "close"),)
+
+
+async def send(request: web.BaseRequest, answer: Answer, request_id: str, *, closing: bool) -> web.StreamResponse:
+    """Write *answer*; a client that goes away meanwhile is no error.  The answer's chunks are closed in any case."""
+    headers = {**dict(answer.headers), "x-request-id": request_id, "request-id": request_id}
+    if closing:
+        headers.update(CLOSE)
+    if answer.chunks is None:
+        return web.Response(status=answer.status, headers=headers, body=answer.body)
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    try:
+        await response.prepare(request)
+        async for chunk in answer.chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except (ConnectionError, asyncio.CancelledError):
+        # Gone, or told to stop: nothing more can be said on this connection.
+        response.force_close()
+    finally:
+        await answer.chunks.aclose()
+    return response
+
+
+def error_response(error: GatewayError, request_id: str, *, closing: bool = False) -> web.Response:
+    """*error* in the one form that all SDKs read."""
+    headers = {**dict(error.headers), "x-request-id": request_id, "request-id": request_id}
+    if closing:
+        headers.update(CLOSE)
+    body = error_body(error, request_id)
+    return web.Response(status=error.status, headers=headers, body=body, content_type="application/json")

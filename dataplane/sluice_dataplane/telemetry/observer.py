@@ -1,0 +1,62 @@
+"""Tells log, metrics and traces what became of each exchange: one line, one count, one span."""
+
+from collections.abc import Callable
+
+from sluice_contract.usage import UsageRecord
+from sluice_dataplane.telemetry.log import LineWriter
+from sluice_dataplane.telemetry.metrics import Metrics
+from sluice_dataplane.telemetry.tracing import Tracer
+
+
+class Observer:
+    """The one place where an exchange's end is told."""
+
+    def __init__(self, metrics: Metrics, tracer: Tracer, lines: LineWriter | None, clock_ms: Callable[[], int]) -> None:
+        self._metrics = metrics
+        self._tracer = tracer
+        self._lines = lines  # None: requests are not logged
+        self._clock_ms = clock_ms
+
+    def settled(self, record: UsageRecord, *, model: str, provider: str, traceparent: str, code: str) -> None:
+        """An exchange with an open tab ended; *model* is the table's name, ``record.model`` the client's."""
+        self._metrics.settled(record, model)
+        started_ms = record.at_ms - record.duration_ms
+        self._tracer.exchange(record, parent=traceparent, started_ms=started_ms, provider=provider, code=code)
+        if self._lines is not None:
+            self._lines.write(_line(record, code))
+
+    def refused(self, request_id: str, path: str, status: int, code: str, *, key_id: str = "") -> None:
+        """A request was turned away before a tab was opened; *path* is one of ours or empty."""
+        self._metrics.refused.labels(code).inc()
+        if self._lines is not None:
+            facts = {"time_ms": self._clock_ms(), "level": "info", "event": "refused", "id": request_id, "path": path}
+            self._lines.write({**facts, "status": status, "code": code, "key_id": key_id})
+
+
+def _line(record: UsageRecord, code: str) -> dict[str, object]:
+    """The allow-list of what a request's log line may hold."""
+    usage = record.usage
+    return {
+        "time_ms": record.at_ms,
+        "level": "info",
+        "event": "exchange",
+        "id": record.id,
+        "status": record.status,
+        "outcome": record.outcome,
+        "code": code,
+        "endpoint": record.endpoint,
+        "stream": record.stream,
+        "key_id": record.key_id,
+        "key": record.key,
+        "team": record.team,
+        "model": record.model,
+        "target": record.target,
+        "attempts": record.attempts,
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "estimated": usage.estimated,
+        "cost_nusd": record.cost_nusd,
+        "duration_ms": record.duration_ms,
+        "first_token_ms": record.first_token_ms,
+        "revision": record.revision,
+    }
