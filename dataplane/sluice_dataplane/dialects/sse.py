@@ -1,0 +1,151 @@
+"""Server-sent events as frames: where each begins and ends, and the data in it.  No I/O; knows no API's content.
+
+However the stream is cut into chunks, the frames are the same, and their raw bytes joined are the stream.
+Source: the HTML standard's section on interpreting an event stream (line ends LF, CRLF and CR, byte order mark,
+comments, one space after the colon, data lines joined by LF).
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+MAX_LINE_BYTES: Final = 1024 * 1024  # a line that never ends must not eat our memory
+MAX_EVENT_BYTES: Final = 4 * 1024 * 1024  # nor must an event
+_BOM: Final = b"\xef\xbb\xbf"
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_RESCAN_BYTES: Final = 64 * 1024  # up to here an unfinished event is scanned anew with each chunk
+
+
+class SseError(Exception):
+    """A line or an event is over its limit; nothing after it can be trusted to be framed right."""
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One event.
+
+    ``raw`` is its bytes with the blank line that ends it.  ``data`` is its data lines joined by LF, None if it has
+    none.  ``whole`` False: the stream ended inside it; a reader by the standard would drop it.
+    """
+
+    raw: bytes
+    data: bytes | None
+    whole: bool = True
+
+
+class SseFramer:
+    """Bytes in, frames out, as soon as each is complete.
+
+    A lone CR at the end of what has come may be half a CRLF, so what it ends is given with the next byte.
+    """
+
+    __slots__ = ("_buffer", "_data", "_error", "_fresh", "_line", "_pending", "_search")
+
+    def __init__(self) -> None:
+        self._pending = b""  # of an event with LF ends only, not looked at yet
+        self._buffer = bytearray()  # of an event read line by line; never at the same time as _pending
+        self._data: list[bytes] = []  # data lines of the event in _buffer
+        self._line = 0  # where its unfinished line begins
+        self._search = 0  # up to where that line is known to hold no line end
+        self._fresh = True  # no line of the stream was read yet: the next may begin with a byte order mark
+        self._error: SseError | None = None
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The events that *chunk* completes, in order.
+
+        Raises:
+            SseError: a limit is passed.  Events before it have been returned; the framer is of no further use.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._buffer:
+            return self._feed_lines(chunk)
+        data = self._pending + chunk if self._pending else chunk
+        if len(data) > MAX_LINE_BYTES or b"\r" in data or b"\n\n\n" in data or data[:1] in (b"\n", b"\xef"):
+            self._pending = b""
+            return self._feed_lines(data)
+        *events, rest = data.split(b"\n\n")
+        self._pending = rest
+        if events:
+            self._fresh = False
+            frames = [Frame(event + b"\n\n", _data_of(event)) for event in events]
+        else:
+            frames = []
+        if len(rest) > _RESCAN_BYTES:
+            self._pending = b""
+            frames += self._feed_lines(rest)
+        return frames
+
+    def finish(self) -> list[Frame]:
+        """What the end of the stream completes or leaves unfinished: at most two frames.
+
+        Raises:
+            SseError: as for :meth:`feed`.
+        """
+        if self._error is not None:
+            raise self._error
+        frames = self._feed_lines(self._pending, final=True)
+        self._pending = b""
+        if self._buffer:
+            self._read_line(bytes(self._buffer[self._line :]))
+            frames.append(self._take(len(self._buffer), whole=False))
+        return frames
+
+    def _feed_lines(self, chunk: bytes, *, final: bool = False) -> list[Frame]:
+        """Line by line, never looking at a byte twice: any line end, any size."""
+        buffer = self._buffer
+        buffer += chunk
+        frames: list[Frame] = []
+        while (end := _LINE_END.search(buffer, self._search)) is not None:
+            if end[0] == b"\r" and end.end() == len(buffer) and not final:
+                self._search = end.start()
+                break
+            if end.start() - self._line > MAX_LINE_BYTES or end.end() > MAX_EVENT_BYTES:
+                self._search = end.start()
+                break
+            blank = self._read_line(bytes(buffer[self._line : end.start()]))
+            if blank:
+                frames.append(self._take(end.end(), whole=True))
+            else:
+                self._line = self._search = end.end()
+        else:
+            self._search = len(buffer)
+        return self._checked(frames)
+
+    def _checked(self, frames: list[Frame]) -> list[Frame]:
+        """*frames*, unless what remains is over a limit and nothing else is to be told first."""
+        # The ambiguous CR at the end is not part of the line.
+        if self._search - self._line > MAX_LINE_BYTES:
+            self._error = SseError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+        elif len(self._buffer) > MAX_EVENT_BYTES:
+            self._error = SseError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
+        if self._error is not None and not frames:
+            raise self._error
+        return frames
+
+    def _read_line(self, line: bytes) -> bool:
+        """Whether *line* is blank; its data is kept if it has some."""
+        if self._fresh:
+            self._fresh = False
+            line = line.removeprefix(_BOM)
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+        return not line
+
+    def _take(self, end: int, *, whole: bool) -> Frame:
+        buffer, lines = self._buffer, self._data
+        frame = Frame(bytes(buffer[:end]), b"\n".join(lines) if lines else None, whole)
+        del buffer[:end]
+        self._data = []
+        self._line = self._search = 0
+        return frame
+
+
+def _data_of(event: bytes) -> bytes | None:
+    """The data of an event whose lines end in LF."""
+    if event.startswith(b"data: ") and b"\n" not in event:  # nearly every event of every provider
+        return event[6:]
+    lines = [line.partition(b":") for line in event.split(b"\n")]
+    data = [value.removeprefix(b" ") for name, _, value in lines if name == b"data"]
+    return b"\n".join(data) if data else None
