@@ -29,6 +29,7 @@ MODELS: Final = "models"
 BUDGETS: Final = "budgets"
 CREDENTIALS: Final = "credentials"
 KEY_SHARDS: Final = tuple(f"keys-{n:02d}" for n in range(KEY_SHARD_COUNT))
+READABLE_SCHEMAS: Final = tuple(number for number in (SCHEMA - 1, SCHEMA) if number > 0)
 PARTS: Final = (MODELS, BUDGETS, CREDENTIALS, *KEY_SHARDS)
 SECRET_PARTS: Final = frozenset((CREDENTIALS, *KEY_SHARDS))
 MAX_PART_BYTES: Final = 700 * 1024  # deflated; an object of the API server holds about 1 MiB
@@ -93,8 +94,9 @@ def decode_index(data: bytes) -> Index:
         SnapshotInvalidError: it is malformed, of a schema this reader does not know, or does not name PARTS.
     """
     index = _decode(INDEX, data, Index)
-    if index.schema not in (SCHEMA, SCHEMA - 1):
-        message = f"index: schema {index.schema} is not readable here; this reader knows {SCHEMA - 1} and {SCHEMA}"
+    if index.schema not in READABLE_SCHEMAS:
+        known = " and ".join(map(str, READABLE_SCHEMAS))
+        message = f"index: schema {index.schema} is not readable here; this reader knows {known}"
         raise SnapshotInvalidError(message)
     if missing := set(PARTS) - set(index.parts):
         message = f"index: does not name {', '.join(sorted(missing))}"

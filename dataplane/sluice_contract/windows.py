@@ -49,11 +49,12 @@ def window_at(period: Period, now_ms: int) -> Window:
     zone = ZoneInfo(period.time_zone)
     today = dt.datetime.fromtimestamp(now_ms / 1000, zone).date()
     start = _first_day(period, today)
-    return Window(
-        id=_window_id(period, start),
-        start_ms=_midnight_ms(start, zone),
-        end_ms=_midnight_ms(_next(period, start), zone),
-    )
+    if now_ms < _midnight_ms(start, zone):  # clocks were put forward across midnight: the new day has not begun
+        start = _first_day(period, start - dt.timedelta(days=1))
+    end = _next(period, start)
+    if now_ms >= _midnight_ms(end, zone):  # clocks were put back across midnight: the old day does not come again
+        start, end = end, _next(period, end)
+    return Window(id=_window_id(period, start), start_ms=_midnight_ms(start, zone), end_ms=_midnight_ms(end, zone))
 
 
 def _first_day(period: Period, today: dt.date) -> dt.date:
