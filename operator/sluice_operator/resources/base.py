@@ -27,6 +27,11 @@ def alias_of(attribute: str) -> str:
     return _SPELLED.get(attribute) or to_camel(attribute)
 
 
+def cel_string(text: str) -> str:
+    """*text* as a literal of CEL, for patterns that both sides share."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One promise about a value.  Use it in ``Annotated`` for a field, or in ``rules`` of a class for its whole.

@@ -1,7 +1,7 @@
 """VirtualKey: one credential with an owner, allowed models, limits, budgets and a life.  Holds no plaintext."""
 
 import ipaddress
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,6 @@ from sluice_operator.resources.common import (
 )
 
 KeyType = Literal["Generated", "Existing", "Hash"]
-_NAMESPACE: Final = "__namespace__.orValue('')"  # CEL's spelling of a word it reserves
 
 
 def _is_cidr(text: str) -> bool:
@@ -96,7 +95,9 @@ class VirtualKeySpec(Value):
         tuple[ObjectRef, ...],
         Field(max_length=16),
         Rule(
-            cel=f"self.all(a, self.exists_one(b, b.name == a.name && b.?{_NAMESPACE} == a.?{_NAMESPACE}))",
+            # CEL reserves the word namespace and spells the field so.
+            cel="self.all(a, self.exists_one(b, b.name == a.name && has(b.__namespace__) == has(a.__namespace__)"
+            " && (!has(b.__namespace__) || b.__namespace__ == a.__namespace__)))",
             message="two members are the same",
             holds=lambda refs: len({(ref.name, ref.namespace) for ref in refs}) == len(refs),
         ),

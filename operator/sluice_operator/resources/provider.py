@@ -1,12 +1,12 @@
 """ModelProvider: one provider account, alone or inline in a ModelDeployment's target.  Resolves no name."""
 
-import ipaddress
+import re
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from sluice_operator.resources.base import Rule, Value
+from sluice_operator.resources.base import Rule, Value, cel_string
 from sluice_operator.resources.common import EntryRef, NamespaceSelector, Resource
 from sluice_operator.resources.prices import Prices
 
@@ -59,18 +59,17 @@ RESERVED_HEADERS: Final = (
     "x-auth-token",
     "x-goog-api-key",
 )
-_OWN_NETWORK_NAMES: Final = ("localhost", "metadata", "metadata.google.internal")
-_OWN_NETWORKS: Final = (
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "::/127",
-    "fc00::/7",
-    "fe80::/10",
+# Hosts that name this machine, this network or a cloud's metadata; anything that is no plain address but that some
+# resolver reads as one (127.1, 2130706433, 0x7f000001); IPv6 outside the public 2000::/3.  Names that merely resolve
+# to such an address are refused by the data plane when it connects.
+_INWARD_URL: Final = (
+    r"(?i)^https://("
+    r"([^/:]*\.)?localhost|metadata|metadata\.google\.internal"
+    r"|[0-9]+|([0-9]+\.){1,2}[0-9]+|([^/:]*\.)?0x[0-9a-f]*"
+    r"|(0|10|127)\.[0-9.]+|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.[0-9.]+|169\.254\.[0-9.]+"
+    r"|172\.(1[6-9]|2[0-9]|3[01])\.[0-9.]+|192\.168\.[0-9.]+"
+    r"|\[([^23][^/]*|[23][0-9a-f]{0,2}:[^/]*|2002:[^/]*)\]"
+    r")\.?(:[0-9]+)?(/|$)"
 )
 
 HeaderValue = Annotated[str, Field(pattern="^[ -~]+$", max_length=1024)]
@@ -118,27 +117,8 @@ def _is_url(text: str) -> bool:
         return False
 
 
-def _is_open_url(account: "ProviderAccount") -> bool:
-    url = urlsplit(account.base_url or "")
-    host = (url.hostname or "").rstrip(".")
-    if url.scheme != "https" or host in _OWN_NETWORK_NAMES or host.endswith(".localhost"):
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return True
-    mapped = getattr(address, "ipv4_mapped", None)  # the API server's CEL knows no such address at all
-    networks = (ipaddress.ip_network(network) for network in _OWN_NETWORKS)
-    return mapped is None and not any(address in network for network in networks)
-
-
-_HOST: Final = "url(self.baseURL).getHostname()"
-_OPEN_URL_CEL: Final = (
-    f"url(self.baseURL).getScheme() == 'https'"
-    rf" && !{_HOST}.lowerAscii().matches('^((.*\\.)?localhost|metadata|metadata\\.google\\.internal)\\.*$')"
-    f" && !{_HOST}.lowerAscii().startsWith('::ffff:')"
-    f" && (!isIP({_HOST}) || !{list(_OWN_NETWORKS)}.exists(n, cidr(n).containsIP({_HOST})))"
-)
+def _is_outward(url: str) -> bool:
+    return url.startswith("https://") and re.search(_INWARD_URL, url) is None
 
 
 class ProviderAccount(Value):
@@ -149,7 +129,8 @@ class ProviderAccount(Value):
         Annotated[
             str,
             Field(
-                pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?$",
+                pattern=r"^https?://([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?"
+                r"(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?$",
                 max_length=512,
             ),
             Rule(
@@ -184,9 +165,10 @@ class ProviderAccount(Value):
             holds=lambda it: it.type in ("Echo", *SELF_HOSTED) or it.auth is not None,
         ),
         Rule(
-            cel=f"!has(self.baseURL) || self.allowPrivateNetwork || !isURL(self.baseURL) || ({_OPEN_URL_CEL})",
+            cel="!has(self.baseURL) || self.allowPrivateNetwork"
+            f" || (self.baseURL.startsWith('https://') && !self.baseURL.matches({cel_string(_INWARD_URL)}))",
             message="baseURL: without allowPrivateNetwork it is https and no private, loopback or metadata address",
-            holds=lambda it: it.base_url is None or it.allow_private_network or _is_open_url(it),
+            holds=lambda it: it.base_url is None or it.allow_private_network or _is_outward(it.base_url),
         ),
     )
 
