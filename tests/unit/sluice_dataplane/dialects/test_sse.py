@@ -55,9 +55,12 @@ def test_data_is_read_by_the_standard(event: bytes, expected: bytes | None) -> N
     assert _data(event) == [expected]
 
 
-def test_a_byte_order_mark_counts_at_the_start_only() -> None:
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"], ids=["lf", "crlf"])
+def test_a_byte_order_mark_counts_at_the_start_only(end: bytes) -> None:
     """Later in the stream the same bytes are part of a field's name."""
-    assert _data(b"data: a\n\n\xef\xbb\xbfdata: b\n\n") == [b"a", None]
+    frames = _framed([b"data: a" + end, b"\xef\xbb\xbfdata: b" + end])
+
+    assert [frame.data for frame in frames] == [b"a", None]
 
 
 @given(STREAMS, st.data())
