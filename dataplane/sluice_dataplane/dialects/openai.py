@@ -8,7 +8,7 @@ Sources: the OpenAI API reference for chat completions, completions and embeddin
 """
 
 import re
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -22,6 +22,13 @@ PATHS: Final[dict[Endpoint, str]] = {
     "embeddings": "/embeddings",
 }
 MAX_CHOICES: Final = 128
+MAX_CEILING: Final = 2**31
+_RANGES: Final = (
+    ("max_tokens", 0, MAX_CEILING),
+    ("max_completion_tokens", 0, MAX_CEILING),
+    ("n", 1, MAX_CHOICES),
+    ("best_of", 1, MAX_CHOICES),
+)
 # OpenAI's reasoning models refuse max_tokens; most other servers know only max_tokens.
 _NEW_CEILING_TYPES: Final = frozenset(("OpenAI", "AzureOpenAI"))
 _OWNED: Final = (b'"model"', b'"stream"', b'"max_tokens"', b'"max_completion_tokens"', b'"n"', b'"stream_options"')
@@ -49,6 +56,7 @@ class _Fields(msgspec.Struct):
 _fields: Final = msgspec.json.Decoder(_Fields)
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
+_NULL: Final = b"null"
 
 
 def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
@@ -69,24 +77,19 @@ def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
         raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
     if endpoint == "embeddings":
         return Ask(model=fields.model, user=fields.user)
+    for name, low, high in _RANGES:
+        value = getattr(fields, name)
+        if value is not None and not low <= value <= high:
+            raise InvalidRequestError(f"{name}: must be between {low} and {high}.", param=name)
     ceilings = [value for value in (fields.max_tokens, fields.max_completion_tokens) if value is not None]
-    choices = max(fields.n or 1, fields.best_of or 1)
-    _check_range("max_tokens", min(ceilings, default=1), low=0)
-    _check_range("n", min(value for value in (fields.n, fields.best_of, 1) if value is not None), low=1)
-    _check_range("n", choices, low=1, high=MAX_CHOICES)
     return Ask(
         model=fields.model,
         stream=bool(fields.stream),
         max_output_tokens=max(ceilings) if ceilings else None,
-        choices=choices,
+        choices=max(fields.n or 1, fields.best_of or 1),
         usage_wanted=bool(fields.stream_options and fields.stream_options.include_usage),
         user=fields.user,
     )
-
-
-def _check_range(name: str, value: int, *, low: int, high: int = 2**31) -> None:
-    if not low <= value <= high:
-        raise InvalidRequestError(f"{name}: must be between {low} and {high}.", param=name)
 
 
 def request_body(
@@ -106,7 +109,7 @@ def request_body(
     members["model"] = _raw(model)
     if add_usage:
         options = members.get("stream_options")
-        values = {} if options is None or options == b"null" else _members.decode(options)
+        values = {} if options is None or bytes(options) == _NULL else _members.decode(options)
         members["stream_options"] = _raw({**values, "include_usage": True})
     if clamp and ceiling is not None:
         _clamp(members, ceiling, upstream_type)
@@ -114,7 +117,7 @@ def request_body(
 
 
 def _clamp(members: dict[str, msgspec.Raw], ceiling: int, upstream_type: str) -> None:
-    named = [name for name in ("max_tokens", "max_completion_tokens") if members.get(name, b"null") != b"null"]
+    named = [name for name in ("max_tokens", "max_completion_tokens") if bytes(members.get(name, _NULL)) != _NULL]
     for name in named:
         if int(msgspec.json.decode(members[name])) > ceiling:
             members[name] = _raw(ceiling)
@@ -149,7 +152,7 @@ class _Usage(msgspec.Struct):
 
 class _WithUsage(msgspec.Struct):
     usage: _Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None  # rare, and then small
 
 
 class _Chunk(msgspec.Struct):
@@ -170,7 +173,7 @@ def answer_usage(body: bytes) -> TokenUsage | None:
     """
     try:
         answer = _with_usage.decode(body)
-        if answer.usage is None and answer.error is not None and answer.error != b"null":
+        if answer.usage is None and answer.error is not None:
             raise ValueError("an error came with a status of success")
         return _token_usage(answer.usage)
     except msgspec.ValidationError:
@@ -181,10 +184,9 @@ def answer_usage(body: bytes) -> TokenUsage | None:
 def is_error(body: bytes) -> bool:
     """Whether *body* is a JSON object with an ``error`` that says something."""
     try:
-        error = _anything.decode(body).get("error", b"null")
+        return bytes(_anything.decode(body).get("error", _NULL)) != _NULL
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return error != b"null"
 
 
 def chunk_usage(data: bytes) -> tuple[TokenUsage | None, bool]:

@@ -86,10 +86,6 @@ class Pipeline:
             message = "The budgets of this key cannot be checked now."
             headers = (("retry-after", "2"),)
             raise UnavailableError(message, code="budget_store_unavailable", headers=headers) from error
-        except JournalError as error:
-            message = "This replica cannot write its journal now."
-            headers = (("retry-after", "2"),)
-            raise UnavailableError(message, code="journal_unavailable", headers=headers) from error
         if isinstance(admission, Refused):
             raise refusal(demand, admission, now_ms=now_ms)
         return granted_headers(demand, admission)

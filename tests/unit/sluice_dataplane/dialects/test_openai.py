@@ -1,0 +1,212 @@
+"""OpenAI's wire: what is read of a request, what is changed in it, what is read of an answer."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects import openai
+from sluice_dataplane.errors import InvalidRequestError
+from sluice_dataplane.exchange import Ask, Endpoint
+
+
+def ask_of(fields: dict[str, Any], endpoint: Endpoint = "chat") -> Ask:
+    """The ask that a body with *fields* makes."""
+    return openai.read_ask(endpoint, json.dumps(fields).encode())
+
+
+def sent(body: bytes, *, model: str = "m", upstream_type: str = "OpenAI", ceiling: int | None = None) -> bytes:
+    """What the upstream gets of a chat *body*."""
+    ask = openai.read_ask("chat", body)
+    return openai.request_body(body, ask, endpoint="chat", model=model, upstream_type=upstream_type, ceiling=ceiling)
+
+
+def test_owned_fields_are_read_and_the_rest_is_not_looked_at() -> None:
+    """Vendor fields of any shape pass; the fields we own are understood."""
+    fields = {
+        "model": "m",
+        "messages": "not even a list",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_completion_tokens": 7,
+        "n": 2,
+        "user": "ann",
+        "x_vendor": [{}],
+    }
+
+    expected = Ask(model="m", stream=True, max_output_tokens=7, choices=2, usage_wanted=True, user="ann")
+    assert expected == ask_of(fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b"", "invalid_json", None),
+        (b"{", "invalid_json", None),
+        (b'{"model":"m"} x', "invalid_json", None),
+        (b'{"model":"\xff"}', "invalid_json", None),
+        (b"[]", "invalid_request", None),
+        (b'"m"', "invalid_request", None),
+        (b"{}", "missing_model", "model"),
+        (b'{"model":""}', "missing_model", "model"),
+        (b'{"model":7}', "invalid_request", "model"),
+        (b'{"model":"m","stream":"yes"}', "invalid_request", "stream"),
+        (b'{"model":"m","max_tokens":-1}', "invalid_request", "max_tokens"),
+        (b'{"model":"m","max_tokens":1.5}', "invalid_request", "max_tokens"),
+        (b'{"model":"m","max_tokens":"9"}', "invalid_request", "max_tokens"),
+        (b'{"model":"m","max_tokens":1e308}', "invalid_request", "max_tokens"),
+        (b'{"model":"m","max_tokens":NaN}', "invalid_json", None),
+        (b'{"model":"m","max_completion_tokens":99999999999999999999}', "invalid_request", "max_completion_tokens"),
+        (b'{"model":"m","n":0}', "invalid_request", "n"),
+        (b'{"model":"m","n":1000000}', "invalid_request", "n"),
+        (b'{"model":"m","x":' + b"[" * 100_000, "invalid_json", None),
+    ],
+)
+def test_a_bad_body_is_a_400_that_names_the_field(body: bytes, code: str, param: str | None) -> None:
+    """Whatever is wrong with a body, the client learns which field, and never gets a 500."""
+    with pytest.raises(InvalidRequestError) as caught:
+        openai.read_ask("chat", body)
+
+    assert (code, param) == (caught.value.code, caught.value.param)
+
+
+def test_an_error_never_quotes_the_prompt() -> None:
+    """What a client wrote does not come back in the error (and so never reaches a log)."""
+    with pytest.raises(InvalidRequestError) as caught:
+        openai.read_ask("chat", b'{"model":"m","stream":"canary-prompt"}')
+
+    assert "canary" not in caught.value.message
+
+
+def test_a_body_passes_untouched_when_nothing_must_change() -> None:
+    """Same name, no stream, no ceiling: the very bytes go upstream, white space included."""
+    body = b'{ "model" : "m",\n "messages":[{"role":"user","content":"\\u00e9 \xc3\xa9"}]}'
+
+    assert sent(body) is body
+
+
+def test_a_changed_name_leaves_every_other_member_its_bytes() -> None:
+    """Numbers, escapes and order survive the splice."""
+    body = b'{"seed":1.10e2,"model":"m","messages":[ {"content":"\\u00e9"} ]}'
+
+    assert sent(body, model="up") == b'{"seed":1.10e2,"model":"up","messages":[ {"content":"\\u00e9"} ]}'
+
+
+def test_a_stream_is_always_asked_for_its_usage() -> None:
+    """include_usage is added, other stream options stay."""
+    body = json.dumps({"model": "m", "stream": True, "stream_options": {"include_obfuscation": False}}).encode()
+
+    assert json.loads(sent(body))["stream_options"] == {"include_obfuscation": False, "include_usage": True}
+
+
+@pytest.mark.parametrize(
+    ("fields", "upstream_type", "expected"),
+    [
+        ({}, "OpenAI", {"max_completion_tokens": 10}),
+        ({}, "VLLM", {"max_tokens": 10}),
+        ({"max_tokens": 50}, "OpenAI", {"max_tokens": 10}),
+        ({"max_completion_tokens": 50}, "VLLM", {"max_completion_tokens": 10}),
+        ({"max_tokens": 5, "max_completion_tokens": 50}, "OpenAI", {"max_tokens": 5, "max_completion_tokens": 10}),
+        ({"max_tokens": None}, "VLLM", {"max_tokens": 10}),
+        ({"max_tokens": 5}, "VLLM", {"max_tokens": 5}),
+    ],
+)
+def test_the_output_ceiling_is_set_or_clamped_and_never_raised(
+    fields: dict[str, Any], upstream_type: str, expected: dict[str, Any]
+) -> None:
+    """However the client names its ceiling, the upstream gets none above ours."""
+    body = json.dumps({"model": "m", **fields}).encode()
+    got = json.loads(sent(body, upstream_type=upstream_type, ceiling=10))
+
+    assert expected == {name: value for name, value in got.items() if name.startswith("max_")}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"model":"dear","model":"m"}', b'{"mod\\u0065l":"dear","model":"m"}', b'{"model":"m","n":1,"n":1}'],
+)
+def test_a_field_named_twice_reaches_the_upstream_once(body: bytes) -> None:
+    """The upstream cannot read another model (or number of choices) than the one we priced."""
+    got = sent(body)
+    pairs = json.loads(got, object_pairs_hook=list)
+
+    assert len({name for name, _ in pairs}) == len(pairs)
+    assert ("model", "m") in pairs
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 3, "completion_tokens": 4}, TokenUsage(input=3, output=4)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, TokenUsage()),
+        ({"total_tokens": 9}, TokenUsage(input=9)),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            TokenUsage(input=10, output=5, cached_input=4, cache_write=2, reasoning=3),
+        ),
+        ({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 99}}, TokenUsage(input=10, cached_input=10)),
+        (None, None),
+        ({}, None),
+        ({"prompt_tokens": -1}, None),
+        ({"prompt_tokens": 1.5}, None),
+        ({"prompt_tokens": "many"}, None),
+    ],
+)
+def test_usage_is_read_strictly_and_zero_is_a_figure(usage: dict[str, Any] | None, expected: TokenUsage | None) -> None:
+    """Kinds are parts of their totals, an explicit zero stays zero, nonsense is no usage at all."""
+    assert expected == openai.answer_usage(json.dumps({"usage": usage}).encode())
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[1]", b'{"usage":{"prompt_tokens":1}', b'{"error":{"code":"x"}}'])
+def test_what_is_no_answer_is_not_taken_for_one(body: bytes) -> None:
+    """HTML, cut JSON and errors under a status of 200 are told apart from answers without usage."""
+    with pytest.raises(ValueError):
+        openai.answer_usage(body)
+
+
+def test_the_usage_chunk_is_told_from_chunks_that_carry_content_too() -> None:
+    """Only a chunk without choices may be left out of the client's stream."""
+    alone = b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    beside = b'{"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+
+    assert openai.chunk_usage(alone) == (TokenUsage(input=1, output=2), True)
+    assert openai.chunk_usage(beside) == (TokenUsage(input=1, output=2), False)
+    assert openai.chunk_usage(b'{"choices":[],"usage":null}') == (None, False)
+    assert openai.chunk_usage(b"garbage") == (None, False)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+_names = st.sampled_from(["model", "stream", "max_tokens", "n", "stream_options", "user", "best_of", "x"])
+
+
+@given(st.dictionaries(_names, _json), st.sampled_from(["chat", "completions", "embeddings"]))
+def test_any_json_object_is_read_or_refused_and_can_be_sent(fields: dict[str, Any], endpoint: Endpoint) -> None:
+    """No JSON object makes the reader fail otherwise, and what is read can be rewritten to valid JSON."""
+    body = json.dumps(fields).encode()
+    try:
+        ask = openai.read_ask(endpoint, body)
+    except InvalidRequestError:
+        return
+    got = openai.request_body(body, ask, endpoint=endpoint, model="up", upstream_type="VLLM", ceiling=3)
+
+    assert json.loads(got)["model"] == "up"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    """Arbitrary bytes end in an ask or a clear refusal."""
+    with contextlib.suppress(InvalidRequestError):
+        openai.read_ask("chat", body)
