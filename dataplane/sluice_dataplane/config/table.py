@@ -86,6 +86,11 @@ class Table:
         snapshot = codec.decode(codec.decode_index(index), parts)
         return cls.build(snapshot, revision=codec.revision_of(index))
 
+    def served(self) -> tuple[Model, ...]:
+        """Every model once, in the order of its name."""
+        models = {model.uid: model for model in (*self.models.values(), *(model for _, model in self.patterns))}
+        return tuple(sorted(models.values(), key=lambda model: model.name))
+
     def model_for(self, name: str) -> Model | None:
         """The model that serves *name*: by name or alias, else the pattern with the longest prefix; None if none."""
         model = self.models.get(name)

@@ -61,6 +61,7 @@ class Front:
         self._monotonic_ms = monotonic_ms
         self._max_inflight = max_inflight
         self.inflight = 0
+        self._idle = asyncio.Event()
         self.closing = False  # set while draining: answers ask the client to close the connection
         metrics.inflight.set_function(lambda: self.inflight)
 
@@ -83,6 +84,13 @@ class Front:
             return error_response(GatewayError("The gateway failed; this is a bug in it."), request_id)
         finally:
             self.inflight -= 1
+            if self.closing and self.inflight == 0:
+                self._idle.set()
+
+    async def idle(self) -> None:
+        """Wait until no call is being answered; meant for after ``closing`` was set."""
+        if self.inflight:
+            await self._idle.wait()
 
     async def _answer(self, request: web.BaseRequest, request_id: str, now_ms: int) -> Answer:
         path, method = request.path, request.method

@@ -1,0 +1,121 @@
+"""The composition root: starts a data plane, drains it, lets it go.
+
+Every task has its owner here: one TaskGroup.  A background task that dies takes the process down loudly.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable
+
+from aiohttp import web
+
+from sluice_contract.errors import SnapshotInvalidError
+from sluice_dataplane.app.listen import CLOSE_SECONDS, listening
+from sluice_dataplane.app.plane import DataPlane
+from sluice_dataplane.config.cache import SnapshotCache
+from sluice_dataplane.config.source import Bundle, SnapshotSource
+from sluice_dataplane.settings import Settings
+from sluice_dataplane.telemetry.log import LineWriter, install
+
+log = logging.getLogger("sluice.app")
+
+
+async def run(
+    settings: Settings,
+    source: SnapshotSource,
+    *,
+    stop: asyncio.Event | None = None,
+    started: Callable[[], None] | None = None,
+) -> None:
+    """Serve until SIGTERM, SIGINT or *stop*; then drain and return.  *started* is called once both ports listen.
+
+    Raises:
+        OSError: a port cannot be bound.
+        JournalError: the journal cannot be read or written.
+    """
+    lines = LineWriter(sys.stdout.fileno())
+    lines.later = asyncio.get_running_loop().call_later
+    install(lines, settings.log_level)
+    stop = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        plane = DataPlane(settings, lines)
+        replayed = plane.ledger.replay()
+        log.info("journal.replayed", extra={"lines": replayed.lines, "crashed": replayed.crashed})
+        await _serve(plane, source, stop, started or (lambda: None))
+    finally:
+        lines.close()
+
+
+async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, started: Callable[[], None]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        background = [
+            tasks.create_task(_follow(plane, source), name="follow-source"),
+            tasks.create_task(plane.ledger.run(), name="ledger"),
+        ]
+        async with listening(plane) as front_site:
+            log.info("app.listening", extra={"port": plane.settings.port, "admin_port": plane.settings.admin_port})
+            started()
+            _calm_the_collector()
+            await stop.wait()
+            await _drain(plane, front_site)
+        for task in background:
+            task.cancel()
+    await plane.ledger.close(CLOSE_SECONDS)
+    await plane.upstreams.close()
+    await plane.store.close()
+    plane.tracer.close()
+    log.info("app.stopped")
+
+
+async def _follow(plane: DataPlane, source: SnapshotSource) -> None:
+    """Put in force what the source brings; keep a copy of what was good."""
+    cache = SnapshotCache(plane.settings.data_dir / "snapshot")
+    last_good = cache.load()
+    if last_good is not None:
+        _offer(plane, last_good)
+    async for bundle in source.bundles():
+        if _offer(plane, bundle):
+            cache.save(bundle)
+
+
+def _offer(plane: DataPlane, bundle: Bundle) -> bool:
+    before = plane.holder.current().revision
+    try:
+        table = plane.holder.offer(bundle.index, bundle.parts)
+    except SnapshotInvalidError as error:
+        plane.metrics.config_rejected.inc()
+        log.error("snapshot.rejected", extra={"reason": str(error), "kept": before})  # noqa: TRY400  # no traceback: it may quote
+        return False
+    if table.revision != before:
+        plane.health.retain(table.served())
+        plane.metrics.now_serving(table.revision)
+        facts = {"revision": table.revision, "models": len(table.models), "keys": len(table.proofs)}
+        log.info("snapshot.accepted", extra=facts)
+    return True
+
+
+async def _drain(plane: DataPlane, site: web.TCPSite) -> None:
+    """Unready first, then closed to new connections, then as long as the grace for what is in flight."""
+    settings = plane.settings
+    plane.stopping = True
+    log.info("app.draining", extra={"inflight": plane.front.inflight})
+    await asyncio.sleep(settings.shutdown_delay_seconds)
+    plane.front.closing = True
+    await site.stop()
+    try:
+        async with asyncio.timeout(settings.shutdown_grace_seconds):
+            await plane.front.idle()
+    except TimeoutError:
+        log.warning("app.drain_timeout", extra={"inflight": plane.front.inflight})
+
+
+def _calm_the_collector() -> None:
+    """What was built at the start lives to the end: keep the garbage collector from walking it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)

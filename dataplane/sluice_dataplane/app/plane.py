@@ -1,0 +1,126 @@
+"""One data plane, built and wired from its settings, and what it shows of itself."""
+
+import time
+from typing import Any
+
+from sluice_contract.snapshot import Model, Upstream
+from sluice_contract.usage import UsageRecord
+from sluice_dataplane.config.holder import Holder
+from sluice_dataplane.config.table import Table
+from sluice_dataplane.exchange import Exchange, Principal
+from sluice_dataplane.limits.memory import MemoryStore
+from sluice_dataplane.limits.redis import RedisStore
+from sluice_dataplane.limits.store import HoldStore
+from sluice_dataplane.pipeline import Parts, Pipeline
+from sluice_dataplane.pipeline.admit import Demands
+from sluice_dataplane.pipeline.dispatch import Dispatcher
+from sluice_dataplane.settings import Settings
+from sluice_dataplane.surface.front import Front
+from sluice_dataplane.telemetry.log import LineWriter
+from sluice_dataplane.telemetry.metrics import Metrics
+from sluice_dataplane.telemetry.observer import Observer
+from sluice_dataplane.telemetry.tracing import Tracer, tracer_for
+from sluice_dataplane.upstream.client import HttpUpstreams
+from sluice_dataplane.upstream.echo import EchoUpstreams
+from sluice_dataplane.upstream.health import Health
+from sluice_dataplane.upstream.router import RoutingUpstreams
+from sluice_dataplane.usage.journal import Journal
+from sluice_dataplane.usage.ledger import Ledger
+
+
+def wall_ms() -> int:
+    """The wall clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> float:
+    """The monotonic clock, in milliseconds."""
+    return time.monotonic() * 1000
+
+
+class DataPlane:
+    """One data plane, built and wired, not yet running."""
+
+    def __init__(self, settings: Settings, lines: LineWriter) -> None:
+        self.settings = settings
+        self.lines = lines
+        self.metrics = Metrics()
+        self.metrics.dropped_log_lines.set_function(lambda: lines.dropped_lines)
+        self.tracer: Tracer = tracer_for(settings.trace_endpoint)
+        self.observer = Observer(self.metrics, self.tracer, lines if settings.log_requests else None, wall_ms)
+        self.holder = Holder(wall_ms)
+        self.store = _store(settings)
+        self.ledger = Ledger(Journal(settings.data_dir / "journal"), self.store, clock_ms=wall_ms)
+        self.health = Health()
+        self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams())
+        self.front = self._front()
+        self.stopping = False
+
+    def _front(self) -> Front:
+        settings = self.settings
+        parts = Parts(
+            ledger=self.ledger,
+            dispatcher=Dispatcher(self.upstreams, self.health, monotonic_ms=monotonic_ms),
+            demands=Demands(
+                hold_ttl_ms=settings.hold_ttl_seconds * 1000, default_ceiling=settings.default_max_output_tokens
+            ),
+            observe=self._observe,
+            clock_ms=wall_ms,
+            monotonic_ms=monotonic_ms,
+            max_answer_bytes=settings.max_answer_bytes,
+        )
+        return Front(
+            Pipeline(parts),
+            self.holder,
+            self.observer,
+            self.metrics,
+            clock_ms=wall_ms,
+            monotonic_ms=monotonic_ms,
+            max_inflight=settings.max_inflight,
+        )
+
+    def _observe(self, record: UsageRecord, exchange: Exchange, principal: Principal, code: str) -> None:
+        model = exchange.table.granted(principal.key, record.model)
+        upstream = _upstream_of(model, record.target, exchange.table)
+        self.observer.settled(
+            record,
+            model=model.name if model is not None else "",
+            provider=upstream.provider_name if upstream is not None else "",
+            traceparent=next((value for name, value in exchange.headers if name == "traceparent"), ""),
+            code=code,
+        )
+
+    def ready(self) -> bool:
+        """Whether calls should be sent here: a table is in force and we are not on our way out."""
+        return self.holder.ready and not self.stopping
+
+    def spend(self) -> dict[str, Any]:
+        """What the memory store counted: accounts by name, and each key's figures by month."""
+        keys: dict[str, dict[str, Any]] = {}
+        for (key_id, month), usage in self.ledger.key_usage().items():
+            keys.setdefault(key_id, {})[month] = {
+                "requests": usage.requests,
+                "input": usage.input_tokens,
+                "output": usage.output_tokens,
+                "cost": usage.cost_nusd,
+                "last_ms": usage.at_ms,
+            }
+        return {"accounts": dict(self.ledger.accounts()), "keys": keys}
+
+    def targets(self) -> dict[str, Any]:
+        """The health of each target by model UID and target name."""
+        models = {model.uid: model for model in self.holder.current().served()}
+        shown: dict[str, Any] = {uid: {} for uid in models}
+        for state in self.health.summary(models.values(), int(monotonic_ms())):
+            reason = "Ejected" if state.ejected else "Resting" if state.resting else "OK"
+            shown[state.model.uid][state.target.name] = {"healthy": reason == "OK", "reason": reason}
+        return shown
+
+
+def _upstream_of(model: Model | None, target_name: str, table: Table) -> Upstream | None:
+    targets = model.targets if model is not None else ()
+    return next((table.upstreams.get(t.upstream_id or "") for t in targets if t.name == target_name), None)
+
+
+def _store(settings: Settings) -> HoldStore:
+    return RedisStore(settings.redis_url) if settings.redis_url else MemoryStore(wall_ms)

@@ -1,0 +1,46 @@
+"""Settings: parsed once at the start, refused when wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from sluice_dataplane.settings import Settings, SettingsInvalidError
+
+
+def test_variables_become_typed_settings_and_empty_ones_are_absent() -> None:
+    """Numbers, paths and switches are parsed; an empty variable means the default."""
+    env = {
+        "SLUICE_PORT": "8080",
+        "SLUICE_DATA_DIR": "/d",
+        "SLUICE_LOG_REQUESTS": "false",
+        "SLUICE_REDIS_URL": "",
+        "X": "y",
+    }
+    settings = Settings.from_env(env)
+
+    assert (settings.port, settings.data_dir, settings.log_requests, settings.redis_url) == (
+        8080,
+        Path("/d"),
+        False,
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"SLUICE_PORT": "http"},
+        {"SLUICE_LOG_REQUESTS": "perhaps"},
+        {"SLUICE_SOURCE": "carrier-pigeon"},
+        {"SLUICE_SOURCE": "directory"},
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_name(env: dict[str, str]) -> None:
+    """The process does not start on a guess; the message names the variable."""
+    with pytest.raises(SettingsInvalidError, match="SLUICE_"):
+        Settings.from_env(env)
+
+
+def test_a_redis_password_does_not_print() -> None:
+    """A settings repr may reach a log; the URL with its password may not."""
+    assert "hunter2" not in repr(Settings(redis_url="redis://:hunter2@r"))
