@@ -1,19 +1,47 @@
 """Inventory → Compilation: the one place where it is decided what is served.  Pure.
 
 One bad resource never takes a good one down: it falls out with a verdict, what depends on it says so in its
-own verdict, and the rest is compiled.
+own verdict, and the rest is compiled.  The same inventory gives the same compilation, in whatever order it comes.
+
+Read in this order; each file knows only those before it:
+
+1. ``findings``      the words of verdicts: problems, and the conditions that say them
+2. ``references``    names, label selectors, namespaces that admit each other
+3. ``keys``          key ids, tokens, digests
+4. ``providers``     the provider table; ``upstreams`` makes accounts of it, with their credentials
+5. ``pricebook``     the built-in prices; ``pricing`` chooses between them and what manifests say
+6. ``targets``       what serves one target; ``nesting`` and ``conflicts`` between models; ``models`` joins them
+7. ``budgets``       Budgets and their parents; ``coverage`` says which of them hold for a key
+8. ``credentials``   what proves a key; ``virtual_keys`` joins it with the rest
+9. ``assemble``      the snapshot, sorted, and everything referred to
+
+Four rules hold throughout.  Nothing unknown is open: a key whose Budget is missing, refused or without its parent is
+served with ``missing_budgets``, by which the data plane refuses its calls.  Nothing unknown is free: a price is said
+or looked up, never assumed.  Another namespace is not spied on: "not there" and "not for you" are one answer.  And no
+secret leaves ``Snapshot.credentials``: not into a verdict, an exception or a repr.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sluice_contract.snapshot import Snapshot
+from sluice_operator.compiler import assemble
+from sluice_operator.compiler.budgets import budget_verdict, compile_budgets
+from sluice_operator.compiler.coverage import coverage, selections
+from sluice_operator.compiler.credentials import Pending
+from sluice_operator.compiler.findings import Problem, unseen
+from sluice_operator.compiler.models import compile_models, model_verdict
+from sluice_operator.compiler.references import name_of, ref_of
+from sluice_operator.compiler.targets import providers_of
+from sluice_operator.compiler.upstreams import provider_account
+from sluice_operator.compiler.virtual_keys import CompiledKey, compile_keys, key_verdict
 from sluice_operator.inventory import Inventory, ObjectName
 from sluice_operator.verdicts import ResourceRef, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class WantedSecret:
-    """A generated key's Secret that does not exist yet (or lacks its entry): the shell creates it and compiles again."""
+    """A generated key's Secret that is not there yet, or lacks its entry: the shell creates it and compiles again."""
 
     owner: ResourceRef
     secret: ObjectName
@@ -27,7 +55,7 @@ class Compilation:
 
     ``secret_refs`` and ``config_map_refs`` are all objects that any resource refers to, there or not, so that the
     shell knows what to fetch and watch.  ``next_change_ms`` is when compiling again would say something else
-    although nothing changed (an expiry), None if never.
+    although nothing changed (an expiry, an announced price), None if never.
     """
 
     snapshot: Snapshot
@@ -39,5 +67,55 @@ class Compilation:
 
 
 def compile_inventory(inventory: Inventory) -> Compilation:
-    """Everything that holds together, one verdict per resource given (in the order of kind, namespace, name)."""
-    raise NotImplementedError
+    """Everything that holds together, one verdict per resource given (in the order of kind, namespace, name).
+
+    No two resources of a kind may share a name, as no API server lets them.
+    """
+    accounts = {name_of(each): (each, provider_account(each, inventory)) for each in inventory.providers}
+    models = compile_models(inventory, accounts)
+    budgets = compile_budgets(inventory.budgets, inventory.namespaces)
+    selected = selections(inventory.keys, budgets, inventory.namespaces)
+    coverages = {
+        (name := name_of(key)): coverage(key, selected.get(name, ()), budgets=budgets, namespaces=inventory.namespaces)
+        for key in inventory.keys
+    }
+    keys = compile_keys(inventory, coverages)
+    subjects = Counter(name for each in coverages.values() for name, _ in each.budgets)
+    users = Counter(provider for model in inventory.models for provider in providers_of(model, accounts, inventory))
+    verdicts = [
+        *(budget_verdict(budget, subjects=subjects[name]) for name, budget in budgets.items()),
+        *(model_verdict(model) for model in models.values()),
+        *(
+            assemble.provider_verdict(each, accounts, used_by=users[name_of(each)], inventory=inventory)
+            for each in inventory.providers
+        ),
+        *(key_verdict(key, now_ms=inventory.now_ms) for key in keys),
+        *(
+            Verdict(ref_of(each), unseen(each.kind, Problem("Invalid", each.message)), served=False)
+            for each in inventory.invalid
+        ),
+    ]
+    changes = assemble.changes_ms(inventory, models, keys)
+    return Compilation(
+        snapshot=assemble.assemble(
+            inventory, accounts=accounts, compiled_models=models, compiled_budgets=budgets, compiled_keys=keys
+        ),
+        verdicts=tuple(sorted(verdicts, key=lambda verdict: _order(verdict.ref))),
+        wanted_secrets=_wanted(keys, inventory.now_ms),
+        secret_refs=frozenset(assemble.secret_refs(inventory)),
+        config_map_refs=frozenset(assemble.config_map_refs(inventory)),
+        next_change_ms=min((at for at in changes if at > inventory.now_ms), default=None),
+    )
+
+
+def _wanted(keys: list[CompiledKey], now_ms: int) -> tuple[WantedSecret, ...]:
+    wanted = [
+        WantedSecret(ref_of(key.resource), key.credential.secret, key.credential.entry, key.id)
+        for key in keys
+        if isinstance(key.credential, Pending) and key.refused is None and not key.expired(now_ms)
+    ]
+    return tuple(sorted(wanted, key=lambda each: _order(each.owner)))
+
+
+def _order(ref: ResourceRef) -> tuple[str, str, str]:
+    return ref.kind, ref.namespace, ref.name

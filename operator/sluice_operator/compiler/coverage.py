@@ -1,0 +1,146 @@
+"""Which Budgets hold for which key: those it names, those that select it, and the parents of both."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sluice_operator.compiler.budgets import Compiled
+from sluice_operator.compiler.findings import Problem
+from sluice_operator.compiler.references import Namespaces, admits, name_of, selects, target_of
+from sluice_operator.inventory import ObjectName
+from sluice_operator.resources import Budget, VirtualKey
+
+Via = Literal["Ref", "Selector", "Parent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The Budgets of one key, nearest first, each by the shortest way it comes in.
+
+    ``missing`` are Budgets that should hold and cannot: while there is one, the key spends nothing.
+    """
+
+    budgets: tuple[tuple[ObjectName, Via], ...]
+    missing: tuple[ObjectName, ...]
+    problems: tuple[Problem, ...]
+
+
+def selections(
+    keys: Iterable[VirtualKey], budgets: Compiled, namespaces: Namespaces
+) -> Mapping[ObjectName, tuple[ObjectName, ...]]:
+    """The Budgets that select each key by its labels, sorted; a key that none selects is not in it.
+
+    A Budget selects keys of its own namespace, and of those it admits.  One that is refused selects all the same:
+    what it was meant to hold must not run free.
+    """
+    index = _Index(keys)
+    found: dict[ObjectName, list[ObjectName]] = defaultdict(list)
+    for name in sorted(budgets, key=str):
+        for key in index.candidates(budgets[name].resource):
+            if _selects(budgets[name].resource, key, namespaces):
+                found[name_of(key)].append(name)
+    return {key: tuple(names) for key, names in found.items()}
+
+
+def coverage(
+    key: VirtualKey, selected: tuple[ObjectName, ...], *, budgets: Compiled, namespaces: Namespaces
+) -> Coverage:
+    """What holds for *key*, which the Budgets *selected* select."""
+    walk = _Walk(budgets)
+    home = key.metadata.namespace
+    for ref in key.spec.budget_refs:
+        name = target_of(ref, home=home)
+        budget = budgets.get(name)
+        if budget is None or not admits(
+            budget.resource.spec.allowed_namespaces, home=name.namespace, guest=home, namespaces=namespaces
+        ):
+            # One answer for both, so that nobody can find out what other namespaces hold.
+            message = f"Budget {name} does not exist, or does not admit the namespace {home}."
+            walk.miss(name, Problem("BudgetNotFound", message))
+        else:
+            walk.take(name, "Ref")
+    for name in selected:
+        walk.take(name, "Selector")
+    return walk.finish()
+
+
+class _Walk:
+    """Collects Budgets level by level, so that the nearest come first and none comes twice."""
+
+    def __init__(self, budgets: Compiled) -> None:
+        self._budgets = budgets
+        self._found: dict[ObjectName, Via] = {}
+        self._missing: dict[ObjectName, Problem] = {}
+
+    def take(self, name: ObjectName, via: Via) -> None:
+        """Let the Budget *name* hold, or miss it."""
+        if self._budgets[name].refused is not None:
+            self.miss(name, Problem("BudgetNotAccepted", f"Budget {name} is not accepted; see its status."))
+        else:
+            self._found.setdefault(name, via)
+
+    def miss(self, name: ObjectName, problem: Problem) -> None:
+        """Remember that *name* should hold and cannot."""
+        self._missing.setdefault(name, problem)
+
+    def finish(self) -> Coverage:
+        """Everything, with the parents of what was taken."""
+        level = list(self._found)
+        while level:
+            above: list[ObjectName] = []
+            for name in level:
+                budget = self._budgets[name]
+                if budget.parent is None:
+                    continue
+                if budget.orphaned is not None:
+                    self.miss(
+                        budget.parent,
+                        Problem(budget.orphaned.reason, f"Budget {name} needs its parent: {budget.orphaned.message}"),
+                    )
+                elif budget.parent not in self._found:
+                    self._found[budget.parent] = "Parent"
+                    above.append(budget.parent)
+            level = above
+        return Coverage(
+            budgets=tuple(self._found.items()),
+            missing=tuple(sorted(self._missing, key=str)),
+            problems=tuple(self._missing.values()),
+        )
+
+
+class _Index:
+    """Finds the keys a selector may mean without looking at all of them."""
+
+    def __init__(self, keys: Iterable[VirtualKey]) -> None:
+        self._all: dict[str, list[VirtualKey]] = defaultdict(list)
+        self._labelled: dict[tuple[str, str, str], list[VirtualKey]] = defaultdict(list)
+        for key in keys:
+            home = key.metadata.namespace
+            self._all[home].append(key)
+            for label in key.metadata.labels.items():
+                self._labelled[home, *label].append(key)
+
+    def candidates(self, budget: Budget) -> Iterator[VirtualKey]:
+        """A superset of the keys that *budget* selects."""
+        selector, home = budget.spec.subject.virtual_key_selector, budget.metadata.namespace
+        if selector is None:
+            return
+        homes = [home] if budget.spec.allowed_namespaces.from_ == "Same" else list(self._all)
+        for namespace in homes:
+            lists = [self._labelled.get((namespace, *label), []) for label in selector.match_labels.items()]
+            yield from min(lists, key=len) if lists else self._all.get(namespace, [])
+
+
+def _selects(budget: Budget, key: VirtualKey, namespaces: Namespaces) -> bool:
+    selector = budget.spec.subject.virtual_key_selector
+    return (
+        selector is not None
+        and selects(selector, key.metadata.labels)
+        and admits(
+            budget.spec.allowed_namespaces,
+            home=budget.metadata.namespace,
+            guest=key.metadata.namespace,
+            namespaces=namespaces,
+        )
+    )

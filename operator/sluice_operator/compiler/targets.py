@@ -1,0 +1,114 @@
+"""One target of a ModelDeployment: what serves it, or why nothing does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sluice_contract.snapshot import Target
+from sluice_operator import resources
+from sluice_operator.compiler.findings import Problem
+from sluice_operator.compiler.pricing import Quote, quote, upstream_names
+from sluice_operator.compiler.references import admits, name_of, target_of
+from sluice_operator.compiler.upstreams import Account, inline_account, service_account
+from sluice_operator.inventory import Inventory, ObjectName
+from sluice_operator.resources import ModelDeployment, ModelProvider
+
+Accounts = Mapping[ObjectName, tuple[ModelProvider, Account | tuple[Problem, ...]]]  # of every ModelProvider
+
+
+@dataclass(frozen=True, slots=True)
+class ServedTarget:
+    """A target that can be called: by an account, or through the model ``nested``.
+
+    ``quote`` None is unpriced; a nested target costs what its model costs.
+    """
+
+    target: Target
+    account: Account | None = None
+    nested: ObjectName | None = None
+    quote: Quote | None = None
+
+
+def public_names(model: ModelDeployment) -> tuple[str, ...]:
+    """Every name clients may ask for, the model's own first."""
+    return tuple(dict.fromkeys((model.public_name, *model.spec.aliases)))
+
+
+def nested_target(target: resources.Target, model: ModelDeployment) -> ServedTarget:
+    """*target* served by *model*."""
+    return ServedTarget(_snapshot(target, model_ref=model.public_name), nested=name_of(model))
+
+
+def direct_target(
+    model: ModelDeployment, target: resources.Target, *, accounts: Accounts, inventory: Inventory
+) -> ServedTarget | Problem:
+    """*target* of *model* served by an upstream, or what it lacks."""
+    account = _account(model, target, accounts, inventory)
+    if isinstance(account, Problem):
+        return about(target, account)
+    names = upstream_names(public_names(model), target.model)
+    found = quote(account, names, own=model.spec.pricing, now_ms=inventory.now_ms)
+    return ServedTarget(_snapshot(target, account=account, found=found), account, quote=found)
+
+
+def providers_of(model: ModelDeployment, accounts: Accounts, inventory: Inventory) -> frozenset[ObjectName]:
+    """The ModelProviders that *model* refers to and that admit it."""
+    refs = (target.provider_ref for target in model.spec.targets)
+    wanted = {target_of(ref, home=model.metadata.namespace) for ref in refs if ref is not None}
+    return frozenset(name for name in wanted if _may_use(model, name, accounts, inventory))
+
+
+def about(target: resources.Target, problem: Problem) -> Problem:
+    """*problem*, said of *target*."""
+    return Problem(problem.reason, f"Target {target.name}: {problem.message}")
+
+
+def _account(
+    model: ModelDeployment, target: resources.Target, accounts: Accounts, inventory: Inventory
+) -> Account | Problem:
+    name = name_of(model)
+    if target.provider is not None:
+        return inline_account(target.provider, model=name, target=target.name, inventory=inventory)
+    if target.service_ref is not None:
+        return service_account(target.service_ref, home=name.namespace)
+    if target.provider_ref is None:
+        return Problem("Invalid", "It names nothing that could serve it.")
+    wanted = target_of(target.provider_ref, home=name.namespace)
+    if not _may_use(model, wanted, accounts, inventory):
+        # One answer for both, so that nobody can find out what other namespaces hold.
+        message = f"ModelProvider {wanted} does not exist, or does not admit the namespace {name.namespace}."
+        return Problem("ProviderNotFound", message)
+    account = accounts[wanted][1]
+    if isinstance(account, Account):
+        return account
+    if wanted.namespace != name.namespace:  # the names of another namespace's Secrets are not ours to tell
+        return Problem(account[0].reason, f"ModelProvider {wanted} lacks something; its own status says what.")
+    return Problem(account[0].reason, f"ModelProvider {wanted}: {account[0].message}")
+
+
+def _may_use(model: ModelDeployment, provider: ObjectName, accounts: Accounts, inventory: Inventory) -> bool:
+    return provider in accounts and admits(
+        accounts[provider][0].spec.allowed_namespaces,
+        home=provider.namespace,
+        guest=model.metadata.namespace,
+        namespaces=inventory.namespaces,
+    )
+
+
+def _snapshot(
+    target: resources.Target,
+    *,
+    account: Account | None = None,
+    model_ref: str | None = None,
+    found: Quote | None = None,
+) -> Target:
+    return Target(
+        name=target.name,
+        upstream_id=None if account is None else account.upstream.id,
+        model_ref=model_ref,
+        model=target.model or "",
+        weight=target.weight,
+        priority=target.priority,
+        max_concurrency=target.max_concurrency,
+        price=None if found is None else found.price,
+        free=found is not None and found.price is None,
+    )

@@ -1,0 +1,127 @@
+"""Provider accounts and Services → upstreams with their credentials.  A credential is never part of a message."""
+
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sluice_contract.snapshot import Upstream
+from sluice_operator.compiler.findings import Problem
+from sluice_operator.compiler.keys import sendable, without_line_end
+from sluice_operator.compiler.providers import ECHO, PROVIDER_TYPES, SERVICE
+from sluice_operator.compiler.references import entry, name_of, short_id
+from sluice_operator.inventory import Inventory, ObjectName
+from sluice_operator.resources import ModelProvider, Prices, ProviderAccount
+from sluice_operator.resources.common import EntryRef
+from sluice_operator.resources.model import ServiceRef
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One upstream that can be called: ``credential`` is its secret, None if it asks for none.
+
+    ``prices`` are the account's own, by pattern; ``priced_by`` names whose they are.  ``book`` is where else to look.
+    """
+
+    upstream: Upstream
+    credential: str | None = field(default=None, repr=False)
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    priced_by: str = ""
+    book: str | None = None
+
+
+def provider_account(provider: ModelProvider, inventory: Inventory) -> Account | tuple[Problem, ...]:
+    """The account of a ModelProvider, or all that it lacks."""
+    spec, name = provider.spec, name_of(provider)
+    credential = _credential(spec, name.namespace, inventory)
+    ca_pem = _ca_pem(provider, inventory)
+    problems = tuple(found for found in (credential, ca_pem) if isinstance(found, Problem))
+    if isinstance(credential, Problem) or isinstance(ca_pem, Problem):
+        return problems
+    id_ = short_id("up", "provider", name.namespace, name.name)
+    upstream = _upstream(id_, spec, home=name.namespace, ca_pem=ca_pem)
+    row = PROVIDER_TYPES[spec.type]
+    return Account(upstream, credential, spec.pricing, f"ModelProvider {name}", row.book)
+
+
+def inline_account(
+    account: ProviderAccount, *, model: ObjectName, target: str, inventory: Inventory
+) -> Account | Problem:
+    """The account that a target of *model* carries itself, or what it lacks."""
+    credential = _credential(account, model.namespace, inventory)
+    if isinstance(credential, Problem):
+        return credential
+    id_ = short_id("up", "inline", model.namespace, model.name, target)
+    upstream = _upstream(id_, account, home=model.namespace, ca_pem=None)
+    return Account(upstream, credential, book=PROVIDER_TYPES[account.type].book)
+
+
+def service_account(service: ServiceRef, *, home: str) -> Account:
+    """A Service of the namespace *home*, by its name in the cluster: private by nature, asked without a credential.
+
+    Whether it is there is not looked at: a Service may come after its model, and the data plane tries anyway.
+    """
+    return Account(
+        Upstream(
+            id=short_id("up", "service", home, service.name, str(service.port)),
+            type=SERVICE,
+            provider_name=PROVIDER_TYPES[SERVICE].provider_name,
+            base_url=f"http://{service.name}.{home}.svc:{service.port}/v1",
+            allow_private_network=True,
+        )
+    )
+
+
+def account_refs(account: ProviderAccount) -> Iterable[EntryRef]:
+    """The Secret entry that *account* names, if any."""
+    if account.auth is not None and account.auth.api_key is not None:
+        yield account.auth.api_key.secret_ref
+
+
+def _upstream(id_: str, account: ProviderAccount, *, home: str, ca_pem: str | None) -> Upstream:
+    row = PROVIDER_TYPES[account.type]
+    credential_id = next((_credential_id(ref, home) for ref in account_refs(account)), None)
+    return Upstream(
+        id=id_,
+        type=account.type,
+        provider_name=row.provider_name,
+        base_url="" if account.type == ECHO else (account.base_url or row.base_url or "").rstrip("/"),
+        auth_header=None if credential_id is None else row.auth_header,
+        auth_prefix="" if credential_id is None else row.auth_prefix,
+        credential_id=credential_id,
+        headers={name.lower(): value for name, value in account.headers.items()},
+        allow_private_network=account.allow_private_network,
+        ca_pem=ca_pem,
+    )
+
+
+def _credential_id(ref: EntryRef, home: str) -> str:
+    return short_id("cred", home, ref.name, ref.key)
+
+
+def _credential(account: ProviderAccount, home: str, inventory: Inventory) -> str | Problem | None:
+    ref = next(iter(account_refs(account)), None)
+    if ref is None:
+        return None
+    value = entry("Secret", inventory.secrets, ref, home=home)
+    if isinstance(value, Problem):
+        return value
+    secret = without_line_end(value)
+    if not sendable(secret):
+        message = f"Secret {home}/{ref.name}, entry {ref.key!r}: should be visible ASCII characters without spaces."
+        return Problem("SecretInvalid", message)
+    return secret.decode("ascii")
+
+
+def _ca_pem(provider: ModelProvider, inventory: Inventory) -> str | Problem | None:
+    if provider.spec.tls is None:
+        return None
+    home, ref = provider.metadata.namespace, provider.spec.tls.ca_config_map_ref
+    value = entry("ConfigMap", inventory.config_maps, ref, home=home)
+    if isinstance(value, Problem):
+        return value
+    try:
+        text = value.decode("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)  # reads memory only
+    except (UnicodeDecodeError, ValueError, ssl.SSLError):
+        return Problem("ConfigMapInvalid", f"ConfigMap {home}/{ref.name}, entry {ref.key!r}: is no PEM certificate.")
+    return text
