@@ -162,7 +162,7 @@ def _is_ready(server: ApiServer) -> bool:
     request = urllib.request.Request(f"{server.url}/readyz", headers={"Authorization": f"Bearer {server.token}"})
     try:
         with urllib.request.urlopen(request, timeout=5, context=context) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 
