@@ -40,7 +40,7 @@ build_all() { # everything the docker-free cluster runs
   mkdir -p "$BIN"
   build_kubernetes "${KUBE_COMMANDS[@]}"
   build_module go.etcd.io/etcd/server/v3 "$ETCD" etcd
-  build_module helm.sh/helm/v3/cmd/helm "$HELM" helm
+  build_helm
   build_module github.com/coredns/coredns "$COREDNS" coredns
   echo "$wanted" >"$BIN/.version"
 }
@@ -52,7 +52,7 @@ tool() { # kubectl|helm|kind: one command, built only where none is on PATH
   mkdir -p "$BIN"
   case $1 in
     kubectl) build_kubernetes kubectl ;;
-    helm) build_module helm.sh/helm/v3/cmd/helm "$HELM" helm ;;
+    helm) build_helm ;;
     kind) build_module sigs.k8s.io/kind "$KIND" kind ;;
     *) die "no such tool: $1" ;;
   esac
@@ -78,13 +78,20 @@ build_kubernetes() { # command...
   done
 }
 
-build_module() { # package version binary: also for modules that `go install` refuses because they replace others
+build_helm() { # it reports, and renders charts for, whatever versions it is told here
+  local at=helm.sh/helm/v3
+  build_module $at/cmd/helm "$HELM" helm "-X $at/internal/version.version=v$HELM
+    -X $at/pkg/chartutil.k8sVersionMajor=1 -X $at/pkg/chartutil.k8sVersionMinor=$(cut -d. -f2 <<<"$K8S")"
+}
+
+build_module() { # package version binary [stamp]: also for modules that `go install` refuses because they replace others
   mkdir -p "$CACHE/src/$3"
   (
     cd "$CACHE/src/$3" || exit
     rm -f go.mod go.sum
     go mod init "local/$3"
     go get -tool "$1@v$2"
-    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$BIN/$3" "$1"
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w ${4:-}" -o "$BIN/$3.part" "$1"
+    mv "$BIN/$3.part" "$BIN/$3"
   ) 2>&1 | sed -n '/^go: /!p' >&2
 }
