@@ -1,1 +1,1 @@
-"""The way out: ``seam`` says what a room may ask, ``client`` speaks HTTP, ``echo`` answers by itself, ``health`` remembers."""
+"""The way out: ``seam`` says what to ask, ``client`` speaks HTTP, ``echo`` answers by itself, ``health`` remembers."""

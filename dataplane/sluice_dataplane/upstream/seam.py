@@ -36,7 +36,11 @@ class UpstreamAnswer(Protocol):
     """Status and headers have come; the body is read once, by either method.  ``close`` is always called, once."""
 
     status: int
-    headers: Headers
+
+    @property
+    def headers(self) -> Headers:
+        """The answer's headers: names in lower case, in the order received."""
+        ...
 
     async def read(self, limit_bytes: int) -> bytes:
         """The whole body.  Raises AttemptFailedError (also when it is over *limit_bytes*)."""

@@ -1,0 +1,150 @@
+"""An answer as it comes in: bytes to status, headers and body, by llhttp.  No I/O; knows no connection.
+
+llhttp (strict, through httptools) refuses what could be read in two ways: two lengths, a length beside chunks,
+folded headers, bare line feeds.  What it leaves open is decided here: interim answers, bodies that end with the
+connection, compression, sizes, and bytes that follow the end of an answer.
+"""
+
+from typing import Final
+
+import httptools
+
+from sluice_dataplane.exchange import Headers
+
+MAX_HEAD_BYTES: Final = 64 * 1024  # status line and headers; also trailers and whatever else is no body
+MAX_INTERIM: Final = 8  # 1xx answers before the real one
+
+
+class _UnacceptableError(Exception):
+    """Raised through llhttp, to stop it: what came may not become an answer."""
+
+
+class Incoming:
+    """One answer after the other over one stream of bytes; :meth:`expect` begins each.
+
+    ``status`` and :meth:`headers` hold once ``head_come`` is set.  ``complete``: the body has come to its end.
+    ``fault``: why no more can be read, None while all is well; what came before it still holds.
+    """
+
+    # fmt: off
+    __slots__ = (
+        "_body", "_feed", "_head_bytes", "_headers", "_interim", "_is_head", "_parser", "_unwanted_bytes",
+        "begun", "buffered_bytes", "complete", "fault", "head_come", "keep", "status",
+    )
+    # fmt: on
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self.expect(is_head=False)
+
+    def expect(self, *, is_head: bool) -> None:
+        """The next bytes begin an answer; *is_head*: to a HEAD request."""
+        self._is_head = is_head
+        self.status = 0
+        self.head_come = False
+        self.begun = False  # whether any byte of the body has come
+        self.buffered_bytes = 0  # of the body, not taken yet
+        self.complete = False
+        self.keep = False  # whether another answer may follow on the same connection
+        self.fault: str | None = None
+        self._head_bytes = self._unwanted_bytes = self._interim = 0
+        self._headers.clear()
+        self._body.clear()
+
+    def feed(self, data: bytes) -> None:
+        """Read *data*, which must be for an answer that is neither complete nor at fault."""
+        before_bytes = self.buffered_bytes
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            self.keep = False
+            if not self.complete:
+                self.fault = f"the answer is not valid HTTP: {error.__context__ or error}"
+        if not self.complete or len(data) > MAX_HEAD_BYTES:
+            self._check_sizes(len(data), before_bytes)
+
+    def end_of_stream(self) -> None:
+        """The connection has ended: so has a body without a length; any other answer was broken off."""
+        names = {name.lower() for name, _ in self._headers}
+        if self.head_come and b"content-length" not in names and b"transfer-encoding" not in names:
+            self.complete = True
+        else:
+            self.fault = "the upstream closed the connection inside its answer"
+
+    def headers(self) -> Headers:
+        """Names in lower case, values as ISO 8859-1 reads them, in the order received."""
+        return tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers])
+
+    def take(self) -> bytes:
+        """All of the body that has come and was not taken yet."""
+        body = self._body
+        data = body[0] if len(body) == 1 else b"".join(body)
+        body.clear()
+        self.buffered_bytes = 0
+        return data
+
+    # What llhttp tells.
+
+    def on_message_begin(self) -> None:
+        """Another message begins: allowed after an interim answer only."""
+        if self.complete:
+            raise _UnacceptableError("more bytes follow the answer")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; after the body, a trailer, which nobody wants."""
+        if not self.head_come:
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head has come: of an interim answer, which is skipped, or of the answer."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._interim += 1
+            if status == 101 or self._interim > MAX_INTERIM:
+                raise _UnacceptableError("another protocol is asked for, or too many interim answers come")
+            self._headers.clear()
+            return
+        for name, value in self._headers:
+            if len(name) in (16, 17) and _is_compression(name.lower(), value.strip().lower()):
+                raise _UnacceptableError("it is compressed although that was not asked for")
+        self.status = status
+        self.head_come = True
+        if self._is_head:
+            self.complete = True
+            raise _UnacceptableError("an answer to HEAD has no body")  # llhttp would wait for one
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        self.begun = True
+        self._body.append(data)
+        self.buffered_bytes += len(data)
+
+    def on_message_complete(self) -> None:
+        """The answer, or an interim one, has come to its end."""
+        if self.head_come:
+            self.complete = True
+            self.keep = self._parser.should_keep_alive()
+
+    def _check_sizes(self, come_bytes: int, before_bytes: int) -> None:
+        """Nothing but the body may be large."""
+        if not self.head_come:
+            self._head_bytes += come_bytes
+            too_long = self._head_bytes > MAX_HEAD_BYTES
+        elif self.buffered_bytes == before_bytes:
+            self._unwanted_bytes += come_bytes
+            too_long = self._unwanted_bytes > MAX_HEAD_BYTES
+        else:
+            self._unwanted_bytes = 0
+            too_long = sum(len(name) + len(value) + 4 for name, value in self._headers) > MAX_HEAD_BYTES
+        if too_long and self.fault is None:
+            self.keep = self.complete = False
+            self.fault = "the answer's headers or trailers are too long"
+
+
+def _is_compression(name: bytes, value: bytes) -> bool:
+    return (name == b"content-encoding" and value not in (b"", b"identity")) or (
+        name == b"transfer-encoding" and value != b"chunked"
+    )
