@@ -67,7 +67,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list whose members are told apart by *keys* (manifest names), or as a whole where there are none."""
+    """A list whose members are told apart by *keys* (attributes), or as a whole where there are none."""
 
     keys: tuple[str, ...] = ()
 
@@ -83,7 +83,11 @@ class ListOf:
         return items
 
     def _message(self) -> str:
-        return f"two members have the same {' and '.join(self.keys)}" if self.keys else "two members are the same"
+        return (
+            f"two members have the same {' and '.join(map(alias_of, self.keys))}"
+            if self.keys
+            else "two members are the same"
+        )
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
         return core_schema.no_info_after_validator_function(self.check, handler(source))
@@ -91,7 +95,7 @@ class ListOf:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         if not self.keys:
             return {**handler(schema), LIST_TYPE: "set"}
-        return {**handler(schema), LIST_TYPE: "map", LIST_MAP_KEYS: list(self.keys)}
+        return {**handler(schema), LIST_TYPE: "map", LIST_MAP_KEYS: [alias_of(key) for key in self.keys]}
 
 
 class Value(BaseModel):

@@ -1,0 +1,39 @@
+"""Prices: nothing unsaid is free."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from sluice_operator.resources.prices import Prices
+
+
+def prices(**fields: Any) -> Prices:
+    """Prices as a manifest says them."""
+    return Prices.model_validate(fields)
+
+
+def test_free_must_be_said() -> None:
+    """No price at all, half a price and zero prices are no way to say free."""
+    for fields in ({}, {"inputPerMillion": "1"}, {"inputPerMillion": "0", "outputPerMillion": "0.0"}):
+        with pytest.raises(ValidationError, match="free: true"):
+            prices(**fields)
+
+    assert prices(free=True).free
+
+
+def test_free_excludes_prices() -> None:
+    """Free and a price contradict each other, whichever price it is."""
+    for name in ("inputPerMillion", "cachedInputPerMillion", "cacheWritePerMillion", "outputPerMillion", "perRequest"):
+        with pytest.raises(ValidationError, match="free: true takes no prices"):
+            prices(free=True, **{name: "1"})
+
+
+def test_price_of_one_direction_may_be_zero() -> None:
+    """Embeddings have no output."""
+    assert prices(inputPerMillion="0.02", outputPerMillion="0").output_per_million == "0"
+
+
+def test_price_stays_the_text_it_was() -> None:
+    """No float comes near it."""
+    assert prices(inputPerMillion="0.100000000", outputPerMillion="1").input_per_million == "0.100000000"
