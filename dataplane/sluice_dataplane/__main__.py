@@ -9,6 +9,7 @@ import uvloop
 from sluice_dataplane import app
 from sluice_dataplane.config.cluster import ClusterSource
 from sluice_dataplane.config.directory import DirectorySource
+from sluice_dataplane.config.kube import Access
 from sluice_dataplane.config.source import SnapshotSource
 from sluice_dataplane.settings import Settings, SettingsInvalidError
 
@@ -19,7 +20,8 @@ def source_of(settings: Settings) -> SnapshotSource:
     """Where snapshots come from: the cluster's objects by name, or a directory they are mounted in."""
     if settings.source_dir is not None:
         return DirectorySource(settings.source_dir)
-    return ClusterSource.in_cluster(namespace=settings.namespace, release=settings.release)
+    access = Access.in_cluster(os.environ)
+    return ClusterSource(access, namespace=settings.namespace, release=settings.release)
 
 
 def main() -> None:

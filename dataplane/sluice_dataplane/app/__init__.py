@@ -17,6 +17,8 @@ from sluice_dataplane.app.listen import CLOSE_SECONDS, listening
 from sluice_dataplane.app.plane import DataPlane
 from sluice_dataplane.config.cache import SnapshotCache
 from sluice_dataplane.config.source import Bundle, SnapshotSource
+from sluice_dataplane.limits.redis import RedisStore
+from sluice_dataplane.limits.store import HoldStore
 from sluice_dataplane.settings import Settings
 from sluice_dataplane.telemetry.log import LineWriter, install
 
@@ -53,6 +55,7 @@ async def run(
 
 async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, started: Callable[[], None]) -> None:
     async with asyncio.TaskGroup() as tasks:
+        carrying = tasks.create_task(_carry(plane.store), name="store")
         background = [
             tasks.create_task(_follow(plane, source), name="follow-source"),
             tasks.create_task(plane.ledger.run(), name="ledger"),
@@ -65,11 +68,17 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
             await _drain(plane, front_site)
         for task in background:
             task.cancel()
-    await plane.ledger.close(CLOSE_SECONDS)
+        await plane.ledger.close(CLOSE_SECONDS)
+        carrying.cancel()
     await plane.upstreams.close()
     await plane.store.close()
     plane.tracer.close()
     log.info("app.stopped")
+
+
+async def _carry(store: HoldStore) -> None:
+    if isinstance(store, RedisStore):  # counters in memory need nobody to carry calls to them
+        await store.run()
 
 
 async def _follow(plane: DataPlane, source: SnapshotSource) -> None:
@@ -94,7 +103,7 @@ def _offer(plane: DataPlane, bundle: Bundle) -> bool:
     if table.revision != before:
         plane.health.retain(table.served())
         plane.metrics.now_serving(table.revision)
-        facts = {"revision": table.revision, "models": len(table.models), "keys": len(table.proofs)}
+        facts = {"revision": table.revision, "models": len(table.served()), "keys": len(table.proofs)}
         log.info("snapshot.accepted", extra=facts)
     return True
 

@@ -1,5 +1,6 @@
 """One data plane, built and wired from its settings, and what it shows of itself."""
 
+import random
 import time
 from typing import Any
 
@@ -123,4 +124,6 @@ def _upstream_of(model: Model | None, target_name: str, table: Table) -> Upstrea
 
 
 def _store(settings: Settings) -> HoldStore:
-    return RedisStore(settings.redis_url) if settings.redis_url else MemoryStore(wall_ms)
+    if not settings.redis_url:
+        return MemoryStore(wall_ms)
+    return RedisStore(settings.redis_url, monotonic_ms=lambda: int(monotonic_ms()), draw=random.random)

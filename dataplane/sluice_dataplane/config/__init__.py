@@ -1,1 +1,1 @@
-"""Configuration in force: ``source`` brings snapshots, ``holder`` keeps the table, ``table`` answers questions of it."""
+"""Configuration in force: ``source`` brings snapshots, ``holder`` keeps the table, ``table`` answers."""

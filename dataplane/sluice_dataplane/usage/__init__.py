@@ -1,1 +1,1 @@
-"""What calls use and cost: ``meter`` counts, ``pricing`` turns counts into money, ``journal`` and ``ledger`` keep it."""
+"""What calls use and cost: ``meter`` counts, ``pricing`` prices, ``journal`` and ``ledger`` keep it."""
