@@ -110,7 +110,7 @@ def compile_inventory(inventory: Inventory) -> Compilation:
 
 def _wanted(keys: list[CompiledKey], now_ms: int) -> tuple[WantedSecret, ...]:
     wanted = [
-        WantedSecret(ref_of(key.resource), key.credential.secret, key.credential.entry, key.id)
+        WantedSecret(ref_of(key.resource), key.credential.entry.name, key.credential.entry.key, key.id)
         for key in keys
         if isinstance(key.credential, Pending) and key.refused is None and not key.expired(now_ms)
     ]

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 
 from sluice_contract.snapshot import Credentials, Key, Snapshot
 from sluice_operator.compiler import budgets, models
-from sluice_operator.compiler.credentials import secret_entry
+from sluice_operator.compiler.credentials import secret_entry as key_entry
 from sluice_operator.compiler.findings import accepted, resolved
 from sluice_operator.compiler.moments import to_ms
 from sluice_operator.compiler.references import ref_of
 from sluice_operator.compiler.targets import Accounts
-from sluice_operator.compiler.upstreams import Account, account_refs
+from sluice_operator.compiler.upstreams import Account, ca_entry, secret_entry
 from sluice_operator.compiler.virtual_keys import CompiledKey, snapshot_key
 from sluice_operator.inventory import Inventory, ObjectName
 from sluice_operator.resources import ModelProvider
@@ -55,41 +55,32 @@ def provider_verdict(provider: ModelProvider, accounts: Accounts, *, used_by: in
     name = ObjectName(provider.metadata.namespace, provider.metadata.name)
     account = accounts[name][1]
     problems = () if isinstance(account, Account) else account
-    version = next(
-        (
-            inventory.secrets[secret].version
-            for ref in account_refs(provider.spec)
-            if (secret := ObjectName(name.namespace, ref.name)) in inventory.secrets
-        ),
-        None,
-    )
+    entry = secret_entry(provider.spec, home=name.namespace)
+    secret = None if entry is None else inventory.secrets.get(entry.name)
     return Verdict(
         ref=ref_of(provider),
         findings=(accepted(), resolved(problems)),
         served=isinstance(account, Account),
-        fields={"usedBy": used_by, **({} if version is None else {"secretVersion": version})},
+        fields={"usedBy": used_by, **({} if secret is None else {"secretVersion": secret.version})},
     )
 
 
 def secret_refs(inventory: Inventory) -> Iterator[ObjectName]:
     """Every Secret that a resource refers to, there or not."""
-    for provider in inventory.providers:
-        for ref in account_refs(provider.spec):
-            yield ObjectName(provider.metadata.namespace, ref.name)
-    for model in inventory.models:
-        for target in model.spec.targets:
-            for ref in () if target.provider is None else account_refs(target.provider):
-                yield ObjectName(model.metadata.namespace, ref.name)
-    for key in inventory.keys:
-        if (entry := secret_entry(key)) is not None:
-            yield ObjectName(key.metadata.namespace, entry.name)
+    providers = (secret_entry(each.spec, home=each.metadata.namespace) for each in inventory.providers)
+    inline = (
+        secret_entry(target.provider, home=model.metadata.namespace)
+        for model in inventory.models
+        for target in model.spec.targets
+        if target.provider is not None
+    )
+    keys = map(key_entry, inventory.keys)
+    yield from (entry.name for entry in (*providers, *inline, *keys) if entry is not None)
 
 
 def config_map_refs(inventory: Inventory) -> Iterator[ObjectName]:
     """Every ConfigMap that a resource refers to, there or not."""
-    for provider in inventory.providers:
-        if provider.spec.tls is not None:
-            yield ObjectName(provider.metadata.namespace, provider.spec.tls.ca_config_map_ref.name)
+    yield from (entry.name for entry in map(ca_entry, inventory.providers) if entry is not None)
 
 
 def changes_ms(

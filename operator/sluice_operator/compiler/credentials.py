@@ -1,6 +1,7 @@
 """What proves a VirtualKey: a token that we made, one that someone else made, or a digest alone."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sluice_contract.snapshot import Digest
 from sluice_operator.compiler.findings import Problem
@@ -12,10 +13,12 @@ from sluice_operator.compiler.keys import (
     token_checksum_ok,
     without_line_end,
 )
-from sluice_operator.compiler.references import entry
+from sluice_operator.compiler.references import Entry
 from sluice_operator.inventory import Inventory, ObjectName
 from sluice_operator.resources import VirtualKey
-from sluice_operator.resources.common import EntryRef
+from sluice_operator.resources.key import Generated
+
+_DEFAULT: Final = Generated()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +34,19 @@ class Pending:
     """The Secret of a generated key is yet to be written."""
 
     problem: Problem
-    secret: ObjectName
-    entry: str
+    entry: Entry
 
 
-def secret_entry(key: VirtualKey) -> EntryRef | None:
+def secret_entry(key: VirtualKey) -> Entry | None:
     """The Secret entry that holds the key's token; None for a key of which there is only a hash."""
-    spec = key.spec
+    spec, home = key.spec, key.metadata.namespace
     if spec.existing is not None:
-        return spec.existing.secret_ref
+        ref = spec.existing.secret_ref
+        return Entry("Secret", ObjectName(home, ref.name), ref.key)
     if spec.type != "Generated":
         return None
-    default = f"{key.metadata.name}-key"
-    if spec.generated is None:
-        return EntryRef(name=default, key="api-key")
-    return EntryRef(name=spec.generated.secret_name or default, key=spec.generated.key)
+    generated = spec.generated or _DEFAULT
+    return Entry("Secret", ObjectName(home, generated.secret_name or f"{key.metadata.name}-key"), generated.key)
 
 
 def credential(key: VirtualKey, inventory: Inventory) -> Proof | Pending | Problem:
@@ -53,24 +54,21 @@ def credential(key: VirtualKey, inventory: Inventory) -> Proof | Pending | Probl
     if key.spec.hash is not None:
         plain = key.spec.hash.key_hash.removeprefix("sha256:")
         return Proof(Digest(id=FIRST_CREDENTIAL, algorithm="sha256", hex=plain), plain)
-    ref = secret_entry(key)
-    if ref is None:
+    entry = secret_entry(key)
+    if entry is None:
         return Problem("Invalid", "The key has nothing that could prove it.")
-    value = entry("Secret", inventory.secrets, ref, home=key.metadata.namespace)
+    value = entry.read(inventory.secrets)
     if key.spec.type == "Generated" and (isinstance(value, Problem) or not value):
-        name = ObjectName(key.metadata.namespace, ref.name)
-        problem = Problem("SecretPending", f"Secret {name}, entry {ref.key!r}, is not written yet.")
-        return Pending(problem, name, ref.key)
-    return value if isinstance(value, Problem) else _proof(value, key, ref, inventory.pepper)
+        return Pending(Problem("SecretPending", f"{entry}, is not written yet."), entry)
+    return value if isinstance(value, Problem) else _proof(value, key, entry, inventory.pepper)
 
 
-def _proof(value: bytes, key: VirtualKey, ref: EntryRef, pepper: bytes) -> Proof | Problem:
+def _proof(value: bytes, key: VirtualKey, entry: Entry, pepper: bytes) -> Proof | Problem:
     # A token of ours carries 256 random bits, so that its plain SHA-256 gives nothing away.  Whatever else is found
     # in a generated key's Secret is of unknown strength, like an Existing one.
     token = without_line_end(value)
     if not sendable(token):
-        where = f"Secret {key.metadata.namespace}/{ref.name}, entry {ref.key!r}"
-        return Problem("SecretInvalid", f"{where}: should be 1 to 4096 visible ASCII characters without spaces.")
+        return Problem("SecretInvalid", f"{entry}: should be 1 to 4096 visible ASCII characters without spaces.")
     plain = plain_digest(token)
     if key.spec.type == "Generated" and token_checksum_ok(token.decode("ascii")):
         return Proof(Digest(id=FIRST_CREDENTIAL, algorithm="sha256", hex=plain), plain)

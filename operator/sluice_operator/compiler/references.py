@@ -1,7 +1,9 @@
 """Who is meant, and whether they may be: names, label selectors, namespaces that admit each other."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from sluice_operator.compiler.findings import Problem
 from sluice_operator.compiler.moments import to_ms
@@ -15,7 +17,7 @@ from sluice_operator.resources import (
     ObjectRef,
     VirtualKey,
 )
-from sluice_operator.resources.common import EntryRef, LabelRequirement, LabelSelector
+from sluice_operator.resources.common import LabelRequirement, LabelSelector
 from sluice_operator.verdicts import ResourceRef
 
 Resource = Budget | ModelDeployment | ModelProvider | VirtualKey
@@ -88,11 +90,23 @@ def admitted(selector: NamespaceSelector, *, home: str, namespaces: Namespaces) 
     return tuple(sorted(n for n in guests if admits(selector, home=home, guest=n, namespaces=namespaces)))
 
 
-def entry(kind: str, contents: Mapping[ObjectName, SecretContent], ref: EntryRef, *, home: str) -> bytes | Problem:
-    """The bytes that *ref* means in the namespace *home*; *kind* is ``Secret`` or ``ConfigMap``, for the message."""
-    name = ObjectName(home, ref.name)
-    content = contents.get(name)
-    if content is None:
-        return Problem(f"{kind}NotFound", f"{kind} {name} does not exist.")
-    value = content.values.get(ref.key)
-    return Problem(f"{kind}NotFound", f"{kind} {name} has no entry {ref.key!r}.") if value is None else value
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a Secret or ConfigMap."""
+
+    kind: Literal["Secret", "ConfigMap"]
+    name: ObjectName
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}, entry {self.key!r}"
+
+    def read(self, contents: Mapping[ObjectName, SecretContent]) -> bytes | Problem:
+        """Its bytes; *contents* are all Secrets, or all ConfigMaps, that there are."""
+        content = contents.get(self.name)
+        if content is None:
+            return Problem(f"{self.kind}NotFound", f"{self.kind} {self.name} does not exist.")
+        value = content.values.get(self.key)
+        if value is None:
+            return Problem(f"{self.kind}NotFound", f"{self.kind} {self.name} has no entry {self.key!r}.")
+        return value

@@ -1,17 +1,16 @@
 """Provider accounts and Services → upstreams with their credentials.  A credential is never part of a message."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sluice_contract.snapshot import Upstream
 from sluice_operator.compiler.findings import Problem
 from sluice_operator.compiler.keys import sendable, without_line_end
 from sluice_operator.compiler.providers import ECHO, PROVIDER_TYPES, SERVICE
-from sluice_operator.compiler.references import entry, name_of, short_id
+from sluice_operator.compiler.references import Entry, name_of, short_id
 from sluice_operator.inventory import Inventory, ObjectName
 from sluice_operator.resources import ModelProvider, Prices, ProviderAccount
-from sluice_operator.resources.common import EntryRef
 from sluice_operator.resources.model import ServiceRef
 
 
@@ -71,15 +70,26 @@ def service_account(service: ServiceRef, *, home: str) -> Account:
     )
 
 
-def account_refs(account: ProviderAccount) -> Iterable[EntryRef]:
-    """The Secret entry that *account* names, if any."""
-    if account.auth is not None and account.auth.api_key is not None:
-        yield account.auth.api_key.secret_ref
+def secret_entry(account: ProviderAccount, *, home: str) -> Entry | None:
+    """The Secret entry that *account*, said in the namespace *home*, names; None if it names none."""
+    if account.auth is None or account.auth.api_key is None:
+        return None
+    ref = account.auth.api_key.secret_ref
+    return Entry("Secret", ObjectName(home, ref.name), ref.key)
+
+
+def ca_entry(provider: ModelProvider) -> Entry | None:
+    """The ConfigMap entry that holds *provider*'s certificate authority; None if it names none."""
+    if provider.spec.tls is None:
+        return None
+    ref = provider.spec.tls.ca_config_map_ref
+    return Entry("ConfigMap", ObjectName(provider.metadata.namespace, ref.name), ref.key)
 
 
 def _upstream(id_: str, account: ProviderAccount, *, home: str, ca_pem: str | None) -> Upstream:
     row = PROVIDER_TYPES[account.type]
-    credential_id = next((_credential_id(ref, home) for ref in account_refs(account)), None)
+    entry = secret_entry(account, home=home)
+    credential_id = None if entry is None else short_id("cred", home, entry.name.name, entry.key)
     return Upstream(
         id=id_,
         type=account.type,
@@ -94,34 +104,29 @@ def _upstream(id_: str, account: ProviderAccount, *, home: str, ca_pem: str | No
     )
 
 
-def _credential_id(ref: EntryRef, home: str) -> str:
-    return short_id("cred", home, ref.name, ref.key)
-
-
 def _credential(account: ProviderAccount, home: str, inventory: Inventory) -> str | Problem | None:
-    ref = next(iter(account_refs(account)), None)
-    if ref is None:
+    entry = secret_entry(account, home=home)
+    if entry is None:
         return None
-    value = entry("Secret", inventory.secrets, ref, home=home)
+    value = entry.read(inventory.secrets)
     if isinstance(value, Problem):
         return value
     secret = without_line_end(value)
     if not sendable(secret):
-        message = f"Secret {home}/{ref.name}, entry {ref.key!r}: should be visible ASCII characters without spaces."
-        return Problem("SecretInvalid", message)
+        return Problem("SecretInvalid", f"{entry}: should be 1 to 4096 visible ASCII characters without spaces.")
     return secret.decode("ascii")
 
 
 def _ca_pem(provider: ModelProvider, inventory: Inventory) -> str | Problem | None:
-    if provider.spec.tls is None:
+    entry = ca_entry(provider)
+    if entry is None:
         return None
-    home, ref = provider.metadata.namespace, provider.spec.tls.ca_config_map_ref
-    value = entry("ConfigMap", inventory.config_maps, ref, home=home)
+    value = entry.read(inventory.config_maps)
     if isinstance(value, Problem):
         return value
     try:
         text = value.decode("ascii")
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)  # reads memory only
     except (UnicodeDecodeError, ValueError, ssl.SSLError):
-        return Problem("ConfigMapInvalid", f"ConfigMap {home}/{ref.name}, entry {ref.key!r}: is no PEM certificate.")
+        return Problem("ConfigMapInvalid", f"{entry}: is no PEM certificate.")
     return text

@@ -1,6 +1,6 @@
 """VirtualKeys → keys.  A key that nothing proves is not served; one whose Budget is missing is served and refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,18 +41,19 @@ class CompiledKey:
 
 def compile_keys(inventory: Inventory, coverages: Mapping[ObjectName, Coverage]) -> list[CompiledKey]:
     """Every VirtualKey, refused ones too, in the order given."""
-    credentials = {name_of(key): credential(key, inventory) for key in inventory.keys}
-    conflicts = _conflicts(inventory.keys, credentials)
+    ids = [key_id_for(key.metadata.uid) for key in inventory.keys]
+    credentials = [credential(key, inventory) for key in inventory.keys]
+    conflicts = _conflicts(inventory.keys, ids, credentials)
     return [
         CompiledKey(
             resource=key,
-            id=key_id_for(key.metadata.uid),
-            credential=credentials[name_of(key)],
+            id=id_,
+            credential=proof,
             coverage=coverages[name_of(key)],
             expires_at_ms=_expires_at_ms(key),
             refused=conflicts.get(name_of(key)) or _ageless(key),
         )
-        for key in inventory.keys
+        for key, id_, proof in zip(inventory.keys, ids, credentials, strict=True)
     ]
 
 
@@ -91,13 +92,12 @@ def key_verdict(compiled: CompiledKey, *, now_ms: int) -> Verdict:
 
 
 def _conflicts(
-    keys: tuple[VirtualKey, ...], credentials: Mapping[ObjectName, Proof | Pending | Problem]
+    keys: Sequence[VirtualKey], ids: Sequence[str], credentials: Sequence[Proof | Pending | Problem]
 ) -> dict[ObjectName, Problem]:
-    def claims(key: VirtualKey) -> tuple[str, ...]:
-        proof = credentials[name_of(key)]
-        return (key_id_for(key.metadata.uid), *((proof.plain,) if isinstance(proof, Proof) else ()))
-
-    claimants = [Claimant(ref_of(key), created_ms(key), claims(key)) for key in keys]
+    claimants = [
+        Claimant(ref_of(key), created_ms(key), (id_, proof.plain) if isinstance(proof, Proof) else (id_,))
+        for key, id_, proof in zip(keys, ids, credentials, strict=True)
+    ]
     return {
         ObjectName(loser.namespace, loser.name): Problem(
             "Conflicted", f"The older {loss.winner} has the same key: one credential cannot stand for two."
@@ -146,11 +146,11 @@ def _inactivity(compiled: CompiledKey, now_ms: int) -> Problem | None:
 
 
 def _fields(compiled: CompiledKey) -> dict[str, Any]:
-    ref = secret_entry(compiled.resource)
+    entry = secret_entry(compiled.resource)
     proof = compiled.credential
     return {
         "keyID": compiled.id,
-        **({} if ref is None else {"secretRef": {"name": ref.name, "key": ref.key}}),
+        **({} if entry is None else {"secretRef": {"name": entry.name.name, "key": entry.key}}),
         "credentials": [{"id": proof.digest.id, "state": "Active"}]
         if isinstance(proof, Proof) and compiled.in_force
         else [],
