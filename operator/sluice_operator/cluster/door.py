@@ -1,0 +1,182 @@
+"""The real API server behind the seam: kinds to paths, pages to listings, verbs to patches."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from sluice_contract.names import API_GROUP, API_VERSION, MANAGED_BY
+from sluice_operator.cluster import Listing, Manifest, Versions
+from sluice_operator.cluster.connection import APPLY_PATCH, JSON, MERGE_PATCH, METADATA_ONLY, Connection
+from sluice_operator.errors import ClusterError
+from sluice_operator.inventory import ObjectName
+
+PAGE_OBJECTS: Final = 500
+OF_INTEREST: Final = "type!=helm.sh/release.v1"  # Secrets: a chart's release holds no credential, but may be a megabyte
+_RELIST_ATTEMPTS: Final = 3  # a list that expires while it is paged begins again
+
+_OURS: Final = (f"/apis/{API_GROUP}/{API_VERSION}", f"{API_GROUP}/{API_VERSION}")
+_CORE: Final = ("/api/v1", "v1")
+_KINDS: Final[Mapping[str, tuple[tuple[str, str], str]]] = {
+    "ModelDeployment": (_OURS, "modeldeployments"),
+    "VirtualKey": (_OURS, "virtualkeys"),
+    "Budget": (_OURS, "budgets"),
+    "ModelProvider": (_OURS, "modelproviders"),
+    "Secret": (_CORE, "secrets"),
+    "ConfigMap": (_CORE, "configmaps"),
+    "Namespace": (_CORE, "namespaces"),
+    "Pod": (_CORE, "pods"),
+    "Event": (("/apis/events.k8s.io/v1", "events.k8s.io/v1"), "events"),
+}
+
+
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = "0"
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _ObjectPage(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[dict[str, Any]]
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    name: str
+    resource_version: str
+    namespace: str = ""
+
+
+class _Partial(msgspec.Struct):
+    metadata: _Meta
+
+
+class _MetaPage(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[_Partial]
+
+
+_Page = TypeVar("_Page", _ObjectPage, _MetaPage)
+
+
+class KubernetesCluster:
+    """See :class:`sluice_operator.cluster.Cluster`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Final = connection
+
+    async def list_all(self, kind: str, *, namespace: str | None = None, selector: str = "") -> Listing:
+        """Everything of *kind*, read in pages."""
+        version, items = 0, list[Manifest]()
+        for page in await self._pages(kind, namespace, selector, _ObjectPage, JSON):
+            version = int(page.metadata.resource_version)
+            items += [_named(kind, item) for item in page.items]
+        return Listing(version, tuple(items))
+
+    async def versions(self, kind: str, *, namespace: str | None = None) -> Versions:
+        """The resource versions of everything of *kind*; the server sends metadata only."""
+        version, items = 0, dict[ObjectName, int]()
+        for page in await self._pages(kind, namespace, "", _MetaPage, METADATA_ONLY):
+            version = int(page.metadata.resource_version)
+            for item in page.items:
+                items[ObjectName(item.metadata.namespace, item.metadata.name)] = int(item.metadata.resource_version)
+        return Versions(version, items)
+
+    async def get(self, kind: str, name: ObjectName) -> Manifest | None:
+        """The object, None if there is none."""
+        try:
+            return _named(kind, msgspec.json.decode(await self._connection.send("GET", _path(kind, name))))
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def create(self, manifest: Manifest) -> Manifest | None:
+        """The object as created; None if one of that name was there."""
+        kind, name = manifest["kind"], _name_of(manifest)
+        try:
+            data = await self._connection.send("POST", _path(kind, ObjectName(name.namespace, "")), body=dict(manifest))
+        except ClusterError as error:
+            if error.status == 409:
+                return None
+            raise
+        return _named(kind, msgspec.json.decode(data))
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        """The object after a forced server-side apply."""
+        kind = manifest["kind"]
+        data = await self._connection.send(
+            "PATCH",
+            _path(kind, _name_of(manifest)),
+            query={"fieldManager": MANAGED_BY, "force": "true"},
+            body=dict(manifest),
+            content_type=APPLY_PATCH,
+        )
+        return _named(kind, msgspec.json.decode(data))
+
+    async def delete(self, kind: str, name: ObjectName, *, uid: str) -> None:
+        """The object with that *uid* is on its way out."""
+        try:
+            await self._connection.send("DELETE", _path(kind, name), body={"preconditions": {"uid": uid}})
+        except ClusterError as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def patch_status(self, kind: str, name: ObjectName, *, uid: str, status: Manifest) -> Manifest | None:
+        """The object after a merge patch of its status; a uid that differs is refused by the server."""
+        try:
+            data = await self._connection.send(
+                "PATCH",
+                _path(kind, name) + "/status",
+                query={"fieldManager": MANAGED_BY},
+                body={"metadata": {"uid": uid}, "status": dict(status)},
+                content_type=MERGE_PATCH,
+            )
+        except ClusterError as error:
+            if error.status in (404, 409):
+                return None
+            raise
+        return _named(kind, msgspec.json.decode(data))
+
+    async def _pages(
+        self, kind: str, namespace: str | None, selector: str, page_type: type[_Page], accept: str
+    ) -> list[_Page]:
+        for _ in range(_RELIST_ATTEMPTS - 1):
+            try:
+                return await self._pages_once(kind, namespace, selector, page_type, accept)
+            except ClusterError as error:
+                if error.status != 410:
+                    raise
+        return await self._pages_once(kind, namespace, selector, page_type, accept)
+
+    async def _pages_once(
+        self, kind: str, namespace: str | None, selector: str, page_type: type[_Page], accept: str
+    ) -> list[_Page]:
+        query = {"limit": str(PAGE_OBJECTS)}
+        query |= {"labelSelector": selector} if selector else {}
+        query |= {"fieldSelector": OF_INTEREST} if kind == "Secret" else {}
+        path, pages = _path(kind, ObjectName(namespace or "", "")), list[_Page]()
+        while not pages or pages[-1].metadata.continue_:
+            if pages:
+                query["continue"] = pages[-1].metadata.continue_
+            data = await self._connection.send("GET", path, query=query, accept=accept)
+            pages.append(msgspec.json.decode(data, type=page_type))
+        return pages
+
+
+def _path(kind: str, name: ObjectName) -> str:
+    """The path of an object; of the collection where the name is ``""``."""
+    (prefix, _), plural = _KINDS[kind]
+    inside = f"/namespaces/{name.namespace}" if name.namespace and kind != "Namespace" else ""
+    return f"{prefix}{inside}/{plural}" + (f"/{name.name}" if name.name else "")
+
+
+def _name_of(manifest: Manifest) -> ObjectName:
+    metadata = manifest["metadata"]
+    return ObjectName(metadata.get("namespace", ""), metadata["name"])
+
+
+def _named(kind: str, item: dict[str, Any]) -> dict[str, Any]:
+    # Items of a list of a built-in kind say neither.
+    item.setdefault("kind", kind)
+    item.setdefault("apiVersion", _KINDS[kind][0][1])
+    return item

@@ -1,0 +1,193 @@
+"""Counters → what a status says of them, and whether it is time to say it.  Pure."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sluice_contract import names
+from sluice_contract.money import format_usd
+from sluice_contract.snapshot import Budget, Key, Snapshot
+from sluice_contract.windows import NEVER_MS, Window, window_at
+from sluice_operator.publisher.conditions import Condition, Facts
+from sluice_operator.spend import Account, Question, Usage
+
+SHARED: Final = "-"  # the one subject of a Budget whose keys share it
+_USER_PREFIX: Final = "u"  # subjects of a Budget per user: ``u`` and a digest of the user
+_BURST: Final = 4  # the first figures after a quiet time are shown at once …
+_INTERVAL_MS: Final = 30_000  # … and then this often
+_MIN_ELAPSED: Final = 0.01  # of a period, before its end is guessed from it
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was shown last of one object, and the earliest it may be shown again (GCRA: a theoretical arrival time)."""
+
+    facts: Facts
+    period: str
+    percent: int
+    arrival_ms: int
+
+
+def covered(keys: Iterable[Key]) -> dict[str, list[str]]:
+    """Budget id → the ids of the keys it covers."""
+    by_budget: dict[str, list[str]] = {}
+    for key in keys:
+        for budget_id in key.budget_ids:
+            by_budget.setdefault(budget_id, []).append(key.id)
+    return by_budget
+
+
+def question(snapshot: Snapshot, keys_of: Mapping[str, Sequence[str]], now_ms: int) -> Question:
+    """Everything that the statuses of the budgets and keys of *snapshot* are made of."""
+    accounts: list[str] = []
+    prefixes: list[str] = []
+    for budget in snapshot.budgets:
+        if budget.per == "User":
+            prefixes.append(_account(budget, now_ms, _USER_PREFIX))
+        else:
+            accounts += accounts_of(budget, keys_of, now_ms)
+    return Question(tuple(accounts), month_of(now_ms), tuple(key.id for key in snapshot.keys), tuple(prefixes))
+
+
+def accounts_of(budget: Budget, keys_of: Mapping[str, Sequence[str]], now_ms: int) -> list[str]:
+    """The accounts of the budget's current window: one that all share, or one for each key it covers."""
+    if budget.per == "VirtualKey":
+        return [_account(budget, now_ms, key_id) for key_id in keys_of.get(budget.id, ())]
+    return [_account(budget, now_ms, SHARED)]
+
+
+def accounts_for(
+    budget: Budget, keys_of: Mapping[str, Sequence[str]], counted: Mapping[str, Account], now_ms: int
+) -> list[Account]:
+    """The accounts that say how the budget stands; one that was never charged is zero."""
+    if budget.per == "User":
+        prefix = _account(budget, now_ms, _USER_PREFIX)
+        return [account for name, account in counted.items() if name.startswith(prefix)]
+    return [counted.get(name, Account()) for name in accounts_of(budget, keys_of, now_ms)]
+
+
+def effective_limit(budget: Budget, now_ms: int) -> int:
+    """The limit with all raises that hold now."""
+    raises = (a.amount for a in budget.adjustments if a.expires_at_ms is None or now_ms < a.expires_at_ms)
+    return budget.amount + sum(raises)
+
+
+def budget_facts(budget: Budget, accounts: Sequence[Account], now_ms: int) -> tuple[Facts, str, int]:
+    """Status fields and conditions of a Budget, the id of its window, and the percentage used.
+
+    Where each key or user has the whole limit, the figures are those of the one who used most: ``remaining`` is
+    then true of everybody, and WithinBudget False means that at least one has nothing left.
+    """
+    window = window_at(budget.period, now_ms)
+    limit = effective_limit(budget, now_ms)
+    account = max(accounts, key=lambda account: account.taken, default=Account())
+    remaining = max(0, limit - account.taken)
+    percent = min(100, account.taken * 100 // limit) if limit else 100
+    amounts = {
+        "effectiveLimit": limit,
+        "spent": account.posted,
+        "held": account.held,
+        "orphaned": account.orphaned,
+        "remaining": remaining,
+    }
+    money = budget.unit == "Cost"
+    fields: dict[str, Any] = {name: format_usd(value) if money else str(value) for name, value in amounts.items()}
+    fields |= {
+        "period": _period(window),
+        "usedPercent": percent,
+        "at": rfc3339(now_ms),
+        "projectedExhaustion": _projected(window, account.taken, remaining, now_ms),
+    }
+    return Facts(fields, (_within(fields, remaining, window), FRESH)), window.id, percent
+
+
+def key_facts(usage: Usage, now_ms: int) -> Facts:
+    """Status fields of a VirtualKey."""
+    month = {
+        "period": month_of(now_ms),
+        "requests": usage.requests,
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "cost": format_usd(usage.cost),
+        "currency": "USD",
+        "at": rfc3339(now_ms),
+    }
+    return Facts({"usage": month} | ({"lastUsedTime": rfc3339(usage.last_ms)} if usage.last_ms else {}))
+
+
+def stale(facts: Facts, why: str) -> Facts:
+    """*facts* as they were, marked as not fresh: a figure is never reset because it could not be read."""
+    kept = tuple(condition for condition in facts.conditions if condition.type != "Fresh")
+    return Facts(facts.fields, (*kept, Condition("Fresh", "False", "CountersUnavailable", why)))
+
+
+def to_show(shown: Shown | None, facts: Facts, *, period: str, percent: int, now_ms: int) -> Shown | None:
+    """What to remember when *facts* are to be shown now; None when what is shown is good enough.
+
+    Another period or a condition that flips is shown at once; figures at once after a quiet time, and then every
+    half minute.
+    """
+    if shown is None:
+        return Shown(facts, period, percent, now_ms)
+    if _same(shown.facts, facts):
+        return None
+    if shown.period == period and shown.facts.conditions == facts.conditions:
+        arrival_ms = max(shown.arrival_ms, now_ms) + _INTERVAL_MS
+        if arrival_ms - now_ms > _BURST * _INTERVAL_MS:
+            return None
+        return Shown(facts, period, percent, arrival_ms)
+    return replace(shown, facts=facts, period=period, percent=percent)
+
+
+def month_of(now_ms: int) -> str:
+    """The UTC month of *now_ms*, as in ``2026-09``."""
+    return dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).strftime("%Y-%m")
+
+
+def rfc3339(at_ms: int) -> str:
+    """*at_ms* in whole seconds of UTC, as the API server writes times."""
+    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+FRESH: Final = Condition("Fresh", "True", "Read", "The figures were read when status.at says")
+
+
+def _account(budget: Budget, now_ms: int, subject: str) -> str:
+    return names.account(budget.id, window_at(budget.period, now_ms).id, subject)
+
+
+def _period(window: Window) -> dict[str, str | None]:
+    if window.end_ms >= NEVER_MS:
+        return {"id": window.id}
+    return {"id": window.id, "start": rfc3339(window.start_ms), "end": rfc3339(window.end_ms)}
+
+
+def _projected(window: Window, taken: int, remaining: int, now_ms: int) -> str | None:
+    """When the rest is used up if it goes on like this; None where that is after the window, or not to be guessed."""
+    elapsed_ms = now_ms - window.start_ms
+    whole_ms = window.end_ms - window.start_ms
+    if not taken or not remaining or window.end_ms >= NEVER_MS or elapsed_ms < whole_ms * _MIN_ELAPSED:
+        return None
+    end_ms = now_ms + remaining * elapsed_ms // taken
+    return rfc3339(end_ms) if end_ms < window.end_ms else None
+
+
+def _within(fields: Mapping[str, Any], remaining: int, window: Window) -> Condition:
+    if remaining:
+        return Condition("WithinBudget", "True", "WithinBudget", "Less is used than the limit")
+    until = f"until {rfc3339(window.end_ms)}" if window.end_ms < NEVER_MS else "for good"
+    message = f"All of {fields['effectiveLimit']} is used or held, {until}"
+    return Condition("WithinBudget", "False", "Exhausted", message)
+
+
+def _same(shown: Facts, facts: Facts) -> bool:
+    """Whether both say the same but for when it was read."""
+    return shown.conditions == facts.conditions and _timeless(shown.fields) == _timeless(facts.fields)
+
+
+def _timeless(fields: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in fields.items() if name not in ("at", "projectedExhaustion")}
+    if isinstance(usage := plain.get("usage"), Mapping):
+        plain["usage"] = {name: value for name, value in usage.items() if name != "at"}
+    return plain
