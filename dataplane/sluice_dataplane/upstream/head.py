@@ -19,6 +19,7 @@ USER_AGENT: Final = "sluice"
 
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 _PATH: Final = re.compile(r"(?:/[\x21-\x7e]*)?")
+_BLANK: Final = re.compile(r"[\x00-\x20\x7f]")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _HOST_NAME: Final = re.compile(r"[0-9A-Za-z_](?:[0-9A-Za-z._-]{0,253})")
@@ -71,6 +72,8 @@ def place_of(upstream: Upstream) -> Place:
     Raises:
         AttemptFailedError: it is no http(s) URL of scheme, host, port and path alone.
     """
+    if _BLANK.search(upstream.base_url):  # urlsplit would drop some of these without a word
+        raise refused(upstream.id, "its base URL holds a blank or a control character")
     try:
         url = urlsplit(upstream.base_url)
         host, port = url.hostname or "", url.port
