@@ -78,7 +78,7 @@ async def next_of(bundles: AsyncGenerator[Bundle, None]) -> dict[str, bytes]:
 
 
 async def test_source_follows_with_rights_by_name_only(server: tuple[ApiServer, Access]) -> None:
-    """What is published, changed, deleted and published again is followed, by a reader whose rights all name objects."""
+    """What is published, changed, deleted and published anew is followed by a reader whose rights all name objects."""
     running, access = server
     bundles = ClusterSource(access, namespace=NAMESPACE, release=RELEASE).bundles()
     first = await next_of(bundles)
