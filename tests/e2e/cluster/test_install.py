@@ -1,0 +1,64 @@
+"""Install, use, uninstall, clean up: nothing hangs, and nothing of ours stays that should not."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from support.kube import Cluster, Manifest
+from support.release import Release, Values, helm_uninstall
+
+API: Final = "sluice.dev/v1alpha1"
+MODEL: Final[Manifest] = {
+    "apiVersion": API,
+    "kind": "ModelDeployment",
+    "metadata": {"name": "echo"},
+    "spec": {"targets": [{"name": "echo", "provider": {"type": "Echo"}}], "pricing": {"free": True}},
+}
+KEY: Final[Manifest] = {"apiVersion": API, "kind": "VirtualKey", "metadata": {"name": "caller"}, "spec": {}}
+KINDS: Final = "all,configmaps,secrets,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies"
+WANTED_REPLICAS: Final = {"operator": 1, "dataplane": 2, "redis": 1}
+HANG_SECONDS: Final = 30
+
+Install = Callable[[str, Values], Release]
+
+
+def test_release_comes_up_whole_and_goes_away_whole(
+    cluster: Cluster, new_namespace: Callable[[str], str], install: Install
+) -> None:
+    """Every Deployment becomes available under restricted pod security; uninstalling leaves users' resources alone."""
+    home, tenant = new_namespace("install"), new_namespace("tenant")
+    release = install(home, {"watchNamespaces": [home, tenant]})
+    ours = f"app.kubernetes.io/instance={release.name}"
+
+    deployments = cluster.list("deployments", namespace=home, selector=ours)
+    available = {each["metadata"]["name"]: each["status"].get("availableReplicas", 0) for each in deployments}
+    assert available == {f"{release.name}-{program}": n for program, n in WANTED_REPLICAS.items()}
+
+    cluster.apply([MODEL, KEY], namespace=tenant)
+    cluster.wait("condition=Ready", "mdep/echo", "vkey/caller", namespace=tenant)
+    helm_uninstall(cluster, release, deadline=HANG_SECONDS)
+
+    left = cluster.list(KINDS, namespace=home, selector=f"{ours},app.kubernetes.io/managed-by!=sluice-operator")
+    assert [each["metadata"]["name"] for each in left] == []
+    assert cluster.list("clusterroles,clusterrolebindings", selector=ours) == []
+    assert {each["metadata"]["name"] for each in cluster.list("mdep,vkey", namespace=tenant)} == {"echo", "caller"}
+
+
+@pytest.mark.parametrize("operator", ["running", "gone"])
+def test_namespace_deletion_does_not_hang(
+    operator: str, cluster: Cluster, new_namespace: Callable[[str], str], install: Install
+) -> None:
+    """A namespace with models, keys and their Secrets goes at once, with or without an operator."""
+    home, tenant = new_namespace("install"), new_namespace("tenant")
+    release = install(home, {"watchNamespaces": [home, tenant]})
+    cluster.apply([MODEL, KEY], namespace=tenant)
+    cluster.wait("condition=Ready", "mdep/echo", "vkey/caller", namespace=tenant)
+    if operator == "gone":
+        helm_uninstall(cluster, release)
+
+    for namespace in (tenant, home):
+        began = time.monotonic()
+        cluster.delete_namespace(namespace, deadline=HANG_SECONDS)
+        print(f"{namespace} deleted in {time.monotonic() - began:.1f} s")  # noqa: T201

@@ -1,0 +1,72 @@
+"""Releases of the chart in a test cluster, running the images that were just built."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from support.helm import CHART
+from support.kube import Cluster, KubeError, load_images
+
+INSTALL_SECONDS: Final = 120
+UNINSTALL_SECONDS: Final = 60
+QUICK_SHUTDOWN: Final = {"dataplane": {"shutdown": {"preStopSeconds": 1, "graceSeconds": 20}}}
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One install of the chart; its name is the Service's."""
+
+    name: str
+    namespace: str
+
+    @property
+    def url(self) -> str:
+        """The base URL for OpenAI's clients in pods."""
+        return f"http://{self.name}.{self.namespace}/v1"
+
+
+def built_images() -> Values:
+    """Values that make the chart run what was just built and brought to the cluster."""
+    shown: Values = {}
+    for program, name in load_images().items():
+        repository, _, tag = name.rpartition(":")
+        shown[program] = {"image": {"repository": repository, "tag": tag}}
+    return shown
+
+
+def helm_install(cluster: Cluster, release: Release, *values: Values, flags: tuple[str, ...] = ()) -> None:
+    """Install, and return when every Deployment is available.  Later values win.
+
+    Raises:
+        KubeError: it was not within INSTALL_SECONDS; the message has what was seen.  The release may be half there.
+    """
+    merged: Values = QUICK_SHUTDOWN
+    for each in values:
+        merged = _merged(merged, each)
+    command = ["helm", "install", release.name, str(CHART), "--namespace", release.namespace, "--values", "-"]
+    command += ["--wait", "--timeout", f"{INSTALL_SECONDS}s", *flags]
+    try:
+        cluster.run(*command, text=yaml.safe_dump(merged), deadline=INSTALL_SECONDS + 30)
+    except KubeError as error:
+        raise KubeError(f"{error}\n{cluster.report(release.namespace)}") from error
+
+
+def helm_uninstall(cluster: Cluster, release: Release, *, deadline: float = UNINSTALL_SECONDS) -> None:
+    """Uninstall, and return when all of the release is gone but what Helm was told to keep.
+
+    Raises:
+        KubeError: it was not within *deadline* seconds.
+    """
+    command = ["helm", "uninstall", release.name, "--namespace", release.namespace]
+    cluster.run(*command, "--ignore-not-found", "--wait", "--cascade", "foreground", deadline=deadline)
+
+
+def _merged(under: Values, over: Values) -> Values:
+    both = {**under, **over}
+    for key in under.keys() & over.keys():
+        if isinstance(under[key], dict) and isinstance(over[key], dict):
+            both[key] = _merged(under[key], over[key])
+    return both
