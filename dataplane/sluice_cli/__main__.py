@@ -1,0 +1,99 @@
+"""The command line of ``sluice``.  Each command imports what it needs, so that serving carries nothing of compiling."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EX_USAGE = 2
+EX_BROKEN = 3  # nothing was written
+
+app = typer.Typer(
+    help="An LLM gateway: models, keys and budgets as manifests.", no_args_is_help=True, add_completion=False
+)
+Manifests = Annotated[
+    Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="The folder with the manifests.")
+]
+
+
+@app.command()
+def serve(
+    directory: Manifests,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for calls.")] = 4000,
+    admin_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for health, metrics and figures.")] = 4001,
+    data: Annotated[
+        Path | None, typer.Option(help="Where counters, journal and generated keys are kept. [default: printed]")
+    ] = None,
+) -> None:
+    """Serve the manifests in DIR on this machine: no cluster, no Redis.  Changes are in force within about a second."""
+    from sluice_cli import serving
+    from sluice_dataplane.settings import Settings, SettingsInvalidError
+
+    places = serving.Places(directory, data or serving.default_data_dir(directory, os.environ))
+    options = {
+        "SLUICE_HOST": host,
+        "SLUICE_PORT": str(port),
+        "SLUICE_ADMIN_HOST": host,
+        "SLUICE_ADMIN_PORT": str(admin_port),
+        "SLUICE_SOURCE": "directory",
+        "SLUICE_SOURCE_DIR": str(places.parts),
+    }
+    typer.echo(f"data in {places.data}", err=True)
+    try:
+        serving.serve(Settings.from_env({**os.environ, **options}), places)
+    except (SettingsInvalidError, serving.InUseError, OSError) as error:
+        typer.echo(f"sluice: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def compile(  # noqa: A001  # the command's name
+    directory: Manifests,
+    out: Annotated[Path, typer.Option(help="The folder to write the parts to; secrets are kept beside it.")],
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Leave out what is broken, and exit 0 although something is not served.")
+    ] = False,
+    summary: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Compile the manifests in DIR once, and say what became of each.
+
+    Exits 0 when all is served, 1 when something is not, 3 when a manifest is broken and so nothing was written.
+    """
+    import msgspec
+
+    from sluice_cli.compiling import compile_directory
+    from sluice_cli.report import report
+    from sluice_cli.vault import Vault
+
+    now_ms = time.time_ns() // 1_000_000
+    vault = Vault(out.resolve().parent / "secrets")
+    outcome = compile_directory(directory, out, vault, now_ms=now_ms, leave_out_broken=lenient)
+    if summary is not None:
+        facts = {"revision": outcome.revision, "next_change_ms": outcome.next_change_ms}
+        summary.write_bytes(msgspec.json.encode(facts))
+    typer.echo(report(outcome))
+    if outcome.revision is None:
+        raise typer.Exit(EX_BROKEN)
+    if not (outcome.flawless or lenient):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as version_of
+
+    typer.echo(version_of("sluice-gateway"))
+
+
+def main() -> None:
+    """Run the command."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()
