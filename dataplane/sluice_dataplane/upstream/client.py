@@ -79,8 +79,7 @@ class HttpAnswer:
             self._connection = None
             if self._headers is None:
                 self._headers = connection.headers()
-            if connection.end():
-                self._pool.give(connection)
+            self._pool.end(connection)
 
     def _standing(self) -> Connection:
         if self._connection is None:
@@ -137,8 +136,8 @@ class HttpUpstreams:
                     between_s=patience.between_bytes_ms / 1000,
                 )
                 await connection.wait("head")
-            except BaseException:  # cancelled: nobody will read this answer
-                connection.end()
+            except BaseException:  # cancelled: nobody will read this answer, which may have come all the same
+                origin.pool.end(connection)
                 raise
             failure = connection.failure
             if failure is None:

@@ -118,6 +118,9 @@ class Connection(Incoming, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
         self._transport = transport  # type: ignore[assignment]  # uvloop's is a Transport in all but its class
+        if self.lost:  # given up while it was being made
+            self._drop()
+            return
         self._open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -170,6 +173,7 @@ class Connection(Incoming, asyncio.Protocol):
 
     def _drop(self) -> None:
         self.lost = True
+        self._open.discard(self)  # uvloop does not always tell of the end of one given up while it was being made
         self._expecting = self.keep = False
         if self._transport is not None:
             self._transport.abort()

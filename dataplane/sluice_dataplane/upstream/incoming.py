@@ -56,15 +56,23 @@ class Incoming:
 
     def feed(self, data: bytes) -> None:
         """Read *data*, which must be for an answer that is neither complete nor at fault."""
-        before_bytes = self.buffered_bytes
+        had_head, before_bytes = self.head_come, self.buffered_bytes
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
             self.keep = False
             if not self.complete:
                 self.fault = f"the answer is not valid HTTP: {error.__context__ or error}"
-        if not self.complete or len(data) > MAX_HEAD_BYTES:
-            self._check_sizes(len(data), before_bytes)
+        if not had_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._check_head()
+        elif self.buffered_bytes != before_bytes:
+            self._unwanted_bytes = 0
+        elif not self.complete:
+            self._unwanted_bytes += len(data)
+            if self._unwanted_bytes > MAX_HEAD_BYTES:
+                self._too_long("trailers")
 
     def end_of_stream(self) -> None:
         """The connection has ended: so has a body without a length; any other answer was broken off."""
@@ -128,20 +136,15 @@ class Incoming:
             self.complete = True
             self.keep = self._parser.should_keep_alive()
 
-    def _check_sizes(self, come_bytes: int, before_bytes: int) -> None:
-        """Nothing but the body may be large."""
-        if not self.head_come:
-            self._head_bytes += come_bytes
-            too_long = self._head_bytes > MAX_HEAD_BYTES
-        elif self.buffered_bytes == before_bytes:
-            self._unwanted_bytes += come_bytes
-            too_long = self._unwanted_bytes > MAX_HEAD_BYTES
-        else:
-            self._unwanted_bytes = 0
-            too_long = sum(len(name) + len(value) + 4 for name, value in self._headers) > MAX_HEAD_BYTES
-        if too_long and self.fault is None:
-            self.keep = self.complete = False
-            self.fault = "the answer's headers or trailers are too long"
+    def _check_head(self) -> None:
+        """More has come than a head may hold: was it the head, or the body behind it?"""
+        if not self.head_come or sum(len(name) + len(value) + 4 for name, value in self._headers) > MAX_HEAD_BYTES:
+            self._too_long("headers")
+
+    def _too_long(self, what: str) -> None:
+        self.complete = self.keep = False
+        if self.fault is None:
+            self.fault = f"the answer's {what} are too long"
 
 
 def _is_compression(name: bytes, value: bytes) -> bool:

@@ -33,8 +33,10 @@ class Pool:
             connection.fail("idle for too long", "Protocol")
         return None
 
-    def give(self, connection: Connection) -> None:
-        """Keep *connection*, whose exchange is over, for another."""
+    def end(self, connection: Connection) -> None:
+        """The exchange on *connection* is over: keep it for another if it may serve one, else it is dropped."""
+        if not connection.end():
+            return
         if self._retired or len(self._idle) >= MAX_IDLE:
             connection.fail("not needed any more", "Protocol")
             return
