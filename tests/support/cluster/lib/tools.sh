@@ -19,6 +19,7 @@ ensure_go() { # puts a Go on PATH that can build Kubernetes
 
 fetch_go() { # Distributions' Go is often too old, but any can fetch a newer one as a module, verified by the checksum database.
   local arch at
+  mkdir -p "$CACHE"
   arch=$(go env GOARCH)
   say "fetching Go $GO_TOOLCHAIN"
   at=$(cd "$CACHE" && go mod download -json "golang.org/toolchain@v0.0.1-go$GO_TOOLCHAIN.linux-$arch" |
