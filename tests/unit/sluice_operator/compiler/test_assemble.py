@@ -1,6 +1,12 @@
 """Everything that resources refer to."""
 
-from unit.sluice_operator.compiler.world import PEPPER, compiled
+from sluice_contract.snapshot import Target
+from sluice_operator.compiler.assemble import changes_ms
+from sluice_operator.compiler.models import CompiledModel
+from sluice_operator.compiler.pricing import Quote
+from sluice_operator.compiler.targets import ServedTarget
+from sluice_operator.inventory import Inventory, ObjectName
+from unit.sluice_operator.compiler.world import NOW_MS, PEPPER, compiled, documents_of, inventory_of
 
 REFERRING = """
 kind: ModelProvider
@@ -67,3 +73,12 @@ metadata: {name: openai}
 data: {api-key: sk-x}
 """
     assert dict(compiled(text).snapshot.credentials.values) == {}
+
+
+def test_an_announced_price_is_a_moment_to_look_again() -> None:
+    """A price that the book announces changes what is charged though nobody touches a resource."""
+    model = inventory_of(documents_of(REFERRING)).models[0]
+    target = ServedTarget(Target(name="t"), quote=Quote(None, "the book", next_change_ms=NOW_MS + 1))
+    compiled_model = CompiledModel(model, (target,), (), None, 0, 1, ())
+
+    assert list(changes_ms(Inventory(), {ObjectName("team-a", "chat"): compiled_model}, ())) == [NOW_MS + 1]

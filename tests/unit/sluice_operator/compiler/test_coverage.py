@@ -1,6 +1,6 @@
 """Which Budgets hold for a key."""
 
-from unit.sluice_operator.compiler.world import compiled, finding
+from unit.sluice_operator.compiler.world import compiled, finding, verdict
 
 HASH = 'hash: {keyHash: "sha256:' + "a" * 64 + '"}'
 KEY = f"kind: VirtualKey\nmetadata: {{name: app, labels: {{team: payments}}}}\nspec: {{type: Hash, {HASH}%s}}\n---\n"
@@ -68,3 +68,29 @@ def test_a_key_of_an_orphaned_budget_misses_the_parent() -> None:
     text = KEY % ", budgetRefs: [{name: b}]" + BUDGET % ("b", "team-a", ", parentRef: {name: gone}")
 
     assert held(text) == (("uid-Budget-team-a-b",), ("team-a/gone",))
+
+
+def test_the_nearest_way_in_is_told() -> None:
+    """A Budget that is named, selects and is a parent too is told as named, and stands where that puts it."""
+    text = (
+        KEY % ", budgetRefs: [{name: top}, {name: b}]"
+        + BUDGET % ("b", "team-a", ", parentRef: {name: top}")
+        + BUDGET % ("top", "team-a", SELECTOR)
+    )
+
+    assert [
+        (each["name"], each["via"]) for each in verdict(compiled(text), "VirtualKey", "app").fields["effectiveBudgets"]
+    ] == [
+        ("top", "Ref"),
+        ("b", "Ref"),
+    ]
+
+
+def test_a_budget_selects_only_where_it_admits() -> None:
+    """A Budget open to some namespaces does not reach into the others, whatever labels keys have there."""
+    gold = ", allowedNamespaces: {from: Selector, selector: {matchLabels: {tier: gold}}}" + SELECTOR
+    namespace = "---\nkind: Namespace\nmetadata: {name: team-a, labels: {tier: %s}}\n"
+    text = KEY % "" + BUDGET % ("b", "finance", gold)
+
+    assert held(text + namespace % "gold")[0] == ("uid-Budget-finance-b",)
+    assert held(text + namespace % "tin")[0] == ()

@@ -95,3 +95,11 @@ def test_the_book_is_not_loaded_before_it_is_asked() -> None:
     code = "import sys, sluice_operator.compiler as c; sys.exit('genai_prices' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_output_without_a_price_costs_as_input() -> None:
+    """An old completion model has one price for all tokens: its output is not free."""
+    price = book_price("azure", "davinci", now_ms=NOW_MS)
+
+    assert price is not None
+    assert price.output_nusd_per_mtok == price.input_nusd_per_mtok == 2_000_000_000

@@ -116,3 +116,13 @@ def test_upstream_names_are_those_the_data_plane_sends(
 ) -> None:
     """Prices are for the name that is sent: the target's, else the model's, else what a wildcard passes on."""
     assert upstream_names(public, target_model) == names
+
+
+def test_the_book_is_not_asked_for_a_pattern() -> None:
+    """A wildcard that looks like one of the book's models stands for others too: it has no price."""
+    assert quote(account(book="azure"), ("o4-mini-*",), own=None, now_ms=NOW_MS) is None
+
+
+def test_a_price_for_a_part_is_not_the_price_of_the_whole() -> None:
+    """Where only some of what a wildcard stands for is priced, the wildcard has no price."""
+    assert quote(account({"big-*": prices("9", "9")}), ("*",), own=None, now_ms=NOW_MS) is None

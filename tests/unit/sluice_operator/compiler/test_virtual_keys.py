@@ -78,3 +78,11 @@ def test_a_suspended_key_still_gets_its_secret() -> None:
     text = "kind: VirtualKey\nmetadata: {name: app}\nspec: {suspended: true}\n"
 
     assert len(compiled(text).wanted_secrets) == 1
+
+
+def test_nobody_writes_a_secret_for_a_refused_key() -> None:
+    """A key that is not accepted gets no Secret: it would open nothing."""
+    generated = "kind: VirtualKey\nmetadata: {name: %s, uid: same}\nspec: {}\n---\n"
+    wanted = compiled(generated % "a" + generated % "b").wanted_secrets
+
+    assert [each.owner.name for each in wanted] == ["a"]
