@@ -90,11 +90,15 @@ class HttpAnswer:
 class _Origin:
     """All that is kept for one upstream as one table describes it."""
 
-    __slots__ = ("heads", "place", "pool", "upstream")
+    __slots__ = ("context", "heads", "place", "pool", "upstream")
 
     def __init__(self, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
         self.upstream = upstream
         self.place = place_of(upstream)
+        try:
+            self.context = context_for(upstream.ca_pem) if self.place.secure else None
+        except (ssl.SSLError, ValueError):
+            raise refused(upstream.id, "its certificate authority is no certificate") from None
         self.heads = Heads(upstream, self.place)
         self.pool = Pool(loop)
 
@@ -204,7 +208,7 @@ class HttpUpstreams:
             share_s = (deadline_s - now_s) / (len(addresses) - tried)
             try:
                 async with asyncio.timeout_at(now_s + share_s):
-                    return await self._dial(address, place, upstream.ca_pem)
+                    return await self._dial(address, origin)
             except TimeoutError:
                 why = "it did not accept a connection in time"
             except ssl.SSLCertVerificationError as error:
@@ -226,16 +230,15 @@ class HttpUpstreams:
             raise refused(upstream.id, f"{place.host} has no address that may be called")
         return allowed
 
-    async def _dial(self, address: str, place: Place, ca_pem: str | None) -> Connection:
+    async def _dial(self, address: str, origin: _Origin) -> Connection:
         connection = Connection(asyncio.get_running_loop(), self._deadlines, self._open)
-        context = context_for(ca_pem) if place.secure else None
         try:
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,
                 address,
-                place.port,
-                ssl=context,
-                server_hostname=place.host if context is not None else None,
+                origin.place.port,
+                ssl=origin.context,
+                server_hostname=None if origin.context is None else origin.place.host,
             )
         except BaseException:
             connection.fail("the connection was given up", "ConnectFailure")
