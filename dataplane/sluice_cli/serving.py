@@ -83,7 +83,10 @@ def serve(settings: Settings, places: Places) -> None:
     """
     places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(places.data):
-        uvloop.run(_serve(replace(settings, data_dir=places.data), places))
+        try:
+            uvloop.run(_serve(replace(settings, data_dir=places.data), places))
+        except BaseExceptionGroup as group:
+            raise _leaf(group) from group
 
 
 async def _serve(settings: Settings, places: Places) -> None:
@@ -137,7 +140,8 @@ class Compiler:
         return known
 
     async def _run_child(self) -> str:
-        command = [sys.executable, "-m", "sluice_cli", "compile", str(self._places.manifests)]
+        # -P: a file in the folder we were started from must not be taken for a library.
+        command = [sys.executable, "-P", "-m", "sluice_cli", "compile", str(self._places.manifests)]
         options = ["--out", str(self._places.parts), "--summary", str(self._places.summary)]
         child = await asyncio.create_subprocess_exec(
             *command, *options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -175,6 +179,13 @@ def _alone(directory: Path) -> Iterator[None]:
             message = f"{directory} is in use by another sluice serve: give this one its own with --data"
             raise InUseError(message) from None
         yield
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """The first cause in *error*: task groups wrap each other around it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _say(text: str) -> None:
