@@ -5,16 +5,18 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
-CLUSTER := tests/support/cluster/cluster
+CLUSTER := tests/support/cluster
+CRDS := crds charts/gateway/files/crds
 
 DIR ?= examples/quickstart
 HOST ?= 127.0.0.1
 PORT ?= 4000
 ADMIN_PORT ?= 4001
 MODEL ?= echo
+MINUTES ?= 5
 ARGS ?=
 
-CODE := operator dataplane tests $(wildcard benchmarks examples)
+CODE := operator dataplane tests benchmarks examples .ci
 
 ##@ Use it
 .PHONY: help demo run
@@ -30,16 +32,14 @@ run: $(VENV)/.standalone ## serve the manifests in DIR (default examples/quickst
 ##@ Check it
 .PHONY: test check lint types imports crds-check unit e2e-dataplane e2e-cluster soak bench
 test: tools $(VENV)/.dev ## everything, on a fresh Debian or Ubuntu: installs what is missing, checks, then all tests in one run
-	@$(MAKE) lint types imports crds-check
-	@$(MAKE) cluster
-	@echo "== tests"
-	@. $(CLUSTER).env && $(BIN)/pytest tests/unit tests/e2e/dataplane tests/e2e/cluster $(ARGS)
+	@$(MAKE) lint types imports crds-check cluster
+	@echo "== tests" && $(BIN)/pytest tests/unit tests/e2e/dataplane tests/e2e/cluster $(ARGS)
 
-check: $(VENV)/.dev ## lint, types, import contracts and unit tests: what to run before a commit
+check: tools $(VENV)/.dev ## lint, types, import contracts and unit tests: what to run before a commit
 	@$(MAKE) lint types imports crds-check unit
 
-lint: $(VENV)/.dev ## style and format
-	@echo "== lint" && $(BIN)/ruff check --quiet $(CODE) && $(BIN)/ruff format --quiet --check $(CODE)
+lint: $(VENV)/.dev ## style, format and spelling
+	@echo "== lint" && $(BIN)/ruff check --quiet $(CODE) && $(BIN)/ruff format --quiet --check $(CODE) && $(BIN)/codespell
 
 types: $(VENV)/.dev ## static types, strict
 	@echo "== types" && $(BIN)/mypy --no-error-summary
@@ -54,38 +54,39 @@ e2e-dataplane: tools $(VENV)/.dev ## a real data plane process, a real Redis, a 
 	@$(BIN)/pytest tests/e2e/dataplane $(ARGS)
 
 e2e-cluster: tools $(VENV)/.dev cluster ## a real cluster: install, apply, call, observe
-	@. $(CLUSTER).env && $(BIN)/pytest tests/e2e/cluster $(ARGS)
+	@$(BIN)/pytest tests/e2e/cluster $(ARGS)
 
-soak: tools $(VENV)/.dev ## minutes of mixed load, reloads and restarts; nothing may leak or be lost
-	@$(BIN)/pytest tests/e2e/dataplane -m soak $(ARGS)
+soak: tools $(VENV)/.dev ## mixed load, reloads and crashes for MINUTES (default 5): nothing may leak or be lost
+	@SLUICE_SOAK_MINUTES=$(MINUTES) $(BIN)/pytest -s tests/soak $(ARGS)
 
-bench: tools $(VENV)/.dev ## measure CPU, latency and memory beside naive proxies; prints a table
+bench: $(VENV)/.dev ## what a call costs, beside nginx and a naive proxy; prints a table
 	@.ci/need nginx && $(BIN)/python benchmarks/run.py $(ARGS)
 
 ##@ Build it
 .PHONY: cluster images crds chart lock tools clean
 cluster: ## start (or find) the Kubernetes cluster that e2e-cluster uses
-	@echo "== cluster" && $(CLUSTER) up
+	@echo "== cluster" && $(CLUSTER)/cluster up >/dev/null
 
 images: ## build both images with docker or buildah
-	@$(CLUSTER) images
+	@$(CLUSTER)/images
 
 crds: $(VENV)/.dev ## write crds/ and the chart's copy from the Python models
-	@$(BIN)/python -m sluice_operator crds crds charts/gateway/crds
+	@$(BIN)/python -m sluice_operator.resources.crds $(CRDS)
 
 crds-check: $(VENV)/.dev
 	@echo "== crds" && new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \
-	  $(BIN)/python -m sluice_operator crds "$$new" && diff -ru --exclude=README.md crds "$$new" >&2 || \
-	  { echo "crds/ does not match the models: run make crds" >&2; exit 1; }
+	  $(BIN)/python -m sluice_operator.resources.crds "$$new" && \
+	  for made in $(CRDS); do diff -ru --exclude=README.md "$$made" "$$new" >&2 || { echo "run make crds" >&2; exit 1; }; done
 
 chart: crds ## lint the Helm chart and render it once
-	@helm lint charts/gateway && helm template sluice charts/gateway >/dev/null
+	@helm=$$($(CLUSTER)/cluster tool helm) && "$$helm" lint charts/gateway && "$$helm" template sluice charts/gateway >/dev/null
 
 lock: $(VENV)/.dev ## write the exact versions that the images install
 	@$(BIN)/python .ci/lock.py
 
 tools:
-	@.ci/need git curl redis-server
+	@.ci/need git curl openssl redis-server
+	@$(CLUSTER)/cluster tool helm >/dev/null
 
 clean: ## remove the virtual environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
