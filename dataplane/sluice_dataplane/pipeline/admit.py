@@ -2,8 +2,9 @@
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from sluice_contract import names
 from sluice_contract.money import format_usd
@@ -20,8 +21,7 @@ RATE_OUTPUT_GUESS: Final = 1_024  # of output, for token rates; the settlement p
 SLOT_RETRY_MS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(msgspec.Struct, frozen=True, gc=False):
     """What one call will take: its rules, the reservation that covers them, and the ceiling it must be sent with.
 
     ``plan`` holds only candidates that every rule allows.  ``ceiling`` None leaves the client's body alone.

@@ -1,8 +1,9 @@
 """Try: sends the request to one candidate after the other until one answers, before the client got any byte."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from sluice_contract.snapshot import RetryCause, Timeouts
 from sluice_dataplane.dialects import openai
@@ -21,8 +22,7 @@ MAX_ERROR_BYTES: Final = 1024 * 1024
 _JSON: Final = (("content-type", "application/json"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatched:
+class Dispatched(msgspec.Struct, frozen=True):
     """An upstream took the request.  A stream has its first chunk already; ``chunks`` brings the rest."""
 
     candidate: Candidate
@@ -53,8 +53,7 @@ class RejectedError(Exception):
         self.candidate = candidate
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(msgspec.Struct, frozen=True):
     """One attempt that came to nothing: why, and what the client is told if it was the last."""
 
     cause: RetryCause | None  # None: another attempt would not help
@@ -97,7 +96,7 @@ class Dispatcher:
             if isinstance(tried, Dispatched):
                 return tried
             failure = tried
-            if failure.cause is None or failure.cause not in retry.on:
+            if failure.cause is None or failure.cause not in retry.causes:
                 break
         told = failure.told if failure is not None else _nobody(plan)
         raise NotDispatchedError(told, attempts=attempts, candidate=last)

@@ -5,8 +5,9 @@ answer has also paid for it.
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from sluice_dataplane.dialects import openai
 from sluice_dataplane.dialects.sse import Frame, SseError, SseFramer
@@ -38,8 +39,7 @@ async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> by
     return body
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(msgspec.Struct, frozen=True):
     """Who is told: ``end`` exactly once with how the stream ended, ``closed`` exactly once when the upstream is let go.
 
     ``expired`` says whether the time for the whole request is over.

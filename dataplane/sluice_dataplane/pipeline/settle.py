@@ -1,9 +1,10 @@
 """Square up: what was held becomes what was used, exactly once, whatever happened in between."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+import msgspec
 
 from sluice_contract.snapshot import Budget, Limit
 from sluice_contract.usage import Outcome, TokenUsage, UsageRecord
@@ -12,8 +13,7 @@ from sluice_dataplane.limits.store import KeyUsage, Reservation, Settlement
 from sluice_dataplane.usage import pricing
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, gc=False):
     """How an exchange ended.  ``usage`` None: nothing was used, everything held is given back."""
 
     status: int
@@ -25,8 +25,7 @@ class Result:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, gc=False):
     """What was taken for one exchange: the budgets of its charges and the limits of its rates, in their order."""
 
     reservation: Reservation

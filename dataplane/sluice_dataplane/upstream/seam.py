@@ -1,8 +1,9 @@
 """The seam to the providers: send one request, read one answer.  ``client`` and ``echo`` implement it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from sluice_contract.snapshot import Upstream
 from sluice_dataplane.exchange import Headers, UpstreamRequest
@@ -23,8 +24,7 @@ class AttemptFailedError(Exception):
         self.sent = sent  # whether any byte of the request may have reached the upstream
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True, gc=False):
     """How long to wait, in milliseconds: for a connection, for the first byte of the body, between bytes."""
 
     connect_ms: int
