@@ -14,6 +14,7 @@ from sluice_dataplane.limits.scripts import Command
 
 MAX_WAITING: Final = 10_000  # calls: more than a store that answers could have left
 MAX_BATCH: Final = 256
+STEPS: Final = 5  # in which a deadline passes: see _Patience
 
 Reply = object  # whatever the link's parser makes of an answer, or the StoreError that one command met
 
@@ -46,6 +47,33 @@ class _Call:
         self.end(StoreError("the store did not answer in time", transient=True, maybe_done=self.sent))
 
 
+class _Patience:
+    """A deadline that passes in steps, each of which takes its full share however late the loop comes to it.
+
+    A loop that was busy for long has replies to read first: what it did not look at yet is not late.
+    """
+
+    __slots__ = ("_calls", "_left", "_loop", "_step_s", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadline_s: float, calls: Sequence[_Call]) -> None:
+        self._loop = loop
+        self._step_s = deadline_s / STEPS
+        self._left = STEPS
+        self._calls = calls
+        self._timer = loop.call_later(self._step_s, self._step)
+
+    def _step(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._timer = self._loop.call_later(self._step_s, self._step)
+            return
+        for call in self._calls:
+            call.expire()
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+
 class Batcher:
     """A bounded queue of calls in front of one link."""
 
@@ -63,11 +91,11 @@ class Batcher:
             return [StoreError("too many calls wait for the store", transient=True, maybe_done=False)] * len(calls)
         self._waiting.extend(calls)
         self._wake.set()
-        timer = loop.call_later(self._deadline_s, _expire, calls)
+        patience = _Patience(loop, self._deadline_s, calls)
         try:
             return [await call.future for call in calls]
         finally:
-            timer.cancel()
+            patience.end()
             for call in calls:
                 call.future.cancel()  # of those still waiting when their caller was cancelled
 
@@ -103,8 +131,3 @@ class Batcher:
             raise
         for call, reply in zip(batch, replies, strict=True):
             call.end(reply)
-
-
-def _expire(calls: Sequence[_Call]) -> None:
-    for call in calls:
-        call.expire()

@@ -14,13 +14,13 @@ class Breaker:
     def __init__(self, clock_ms: Callable[[], int], draw: Callable[[], float]) -> None:
         self._clock_ms = clock_ms  # monotonic
         self._draw = draw  # a number in [0, 1)
-        self._failures = 0
+        self.failures = 0  # in a row
         self._probe_at_ms = 0
 
     @property
     def open(self) -> bool:
         """Whether calls are being refused."""
-        return self._failures >= FAILURES_TO_OPEN
+        return self.failures >= FAILURES_TO_OPEN
 
     def may_pass(self) -> bool:
         """Whether a call may be made now; an open breaker lets one pass and makes the next wait."""
@@ -34,12 +34,12 @@ class Breaker:
 
     def succeeded(self) -> None:
         """The store answered."""
-        self._failures = 0
+        self.failures = 0
 
     def failed(self) -> None:
         """The store did not answer, or said that it cannot work now."""
-        self._failures += 1
-        if self._failures == FAILURES_TO_OPEN:
+        self.failures += 1
+        if self.failures == FAILURES_TO_OPEN:
             self._wait(self._clock_ms())
 
     def _wait(self, now_ms: int) -> None:

@@ -24,6 +24,7 @@ from sluice_dataplane.limits.store import (
 
 REAP_LIMIT: Final = 100
 SETTLED_KEPT: Final = 20_000  # ids: a second settlement comes soon or never, since all come from this process
+ORPHAN_KEPT_MS: Final = 86_400_000
 SWEEP_EVERY_MS: Final = 60_000
 USAGE_KEPT_MS: Final = 400 * 86_400_000
 
@@ -212,12 +213,13 @@ class MemoryStore:
         self._slots = {name: leases for name, leases in self._slots.items() if leases}
         self._accounts = {name: account for name, account in self._accounts.items() if account[3] > now_ms}
         self._usage = {name: sums for name, sums in self._usage.items() if sums[4] > now_ms - USAGE_KEPT_MS}
-        gone = [hold_id for hold_id, hold in self._holds.items() if hold.orphaned and not self._counted(hold)]
-        for hold_id in gone:
+        for hold_id in [hold_id for hold_id, hold in self._holds.items() if self._moot(hold, now_ms)]:
             del self._holds[hold_id]
 
-    def _counted(self, hold: _Hold) -> bool:
-        return any(charge.account in self._accounts for charge in hold.reservation.charges)
+    def _moot(self, hold: _Hold, now_ms: int) -> bool:
+        """Whether an orphan's owner is long gone, and with it all that it was counted on."""
+        late = hold.orphaned and hold.deadline_ms + ORPHAN_KEPT_MS <= now_ms
+        return late and not any(charge.account in self._accounts for charge in hold.reservation.charges)
 
     def holds(self, hold_id: str) -> bool:
         """Whether the hold is open (or orphaned) here."""

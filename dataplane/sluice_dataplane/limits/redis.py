@@ -21,6 +21,7 @@ from sluice_dataplane.limits.scripts import Command, Scripts
 from sluice_dataplane.limits.store import Account, Held, Refused, Reservation, Settlement
 
 CONNECT_S: Final = 1.0
+EXCHANGE_DEADLINES: Final = 4  # how long the link itself waits: its callers have long been let go by then
 
 _PASSING: Final = (
     exceptions.ConnectionError,
@@ -149,7 +150,7 @@ class RedisStore:
         scripts: Scripts | None = None,
     ) -> None:
         self._scripts = scripts or Scripts.load()
-        self._link = RedisLink(url, self._scripts, deadline_s=deadline_ms / 1000)
+        self._link = RedisLink(url, self._scripts, deadline_s=deadline_ms * EXCHANGE_DEADLINES / 1000)
         self._batcher = Batcher(self._link, deadline_s=deadline_ms / 1000)
         self._breaker = Breaker(monotonic_ms, draw)
 
@@ -203,9 +204,11 @@ class RedisStore:
     async def _ask(self, commands: Sequence[Command]) -> list[Reply]:
         if not self._breaker.may_pass():
             return [StoreError("Redis is away", transient=True, maybe_done=False)] * len(commands)
+        before = self._breaker.failures
         replies = await self._batcher.call_all(commands)
         if any(isinstance(reply, StoreError) and reply.transient for reply in replies):
-            self._breaker.failed()
+            if self._breaker.failures == before:  # calls that were on their way together fail together: one failure
+                self._breaker.failed()
         else:
             self._breaker.succeeded()
         return replies
