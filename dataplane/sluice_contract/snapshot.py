@@ -90,7 +90,7 @@ class Retry(_Value, frozen=True):
     """Further attempts after the first, and what they are made for."""
 
     attempts: int = 2
-    on: tuple[RetryCause, ...] = ("ConnectFailure", "Timeout", "RateLimited", "ServerError")
+    causes: tuple[RetryCause, ...] = ("ConnectFailure", "Timeout", "RateLimited", "ServerError")
 
 
 class Health(_Value, frozen=True):

@@ -87,7 +87,8 @@ def snapshot_model(compiled: CompiledModel, inventory: Inventory) -> Model:
             between_tokens_ms=spec.timeouts.between_tokens,
         ),
         retry=Retry(
-            attempts=spec.retry.attempts, on=tuple(cause for cause in get_args(RetryCause) if cause in spec.retry.on)
+            attempts=spec.retry.attempts,
+            causes=tuple(cause for cause in get_args(RetryCause) if cause in spec.retry.causes),
         ),
         health=Health(
             consecutive_failures=spec.health.consecutive_failures,

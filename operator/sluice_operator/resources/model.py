@@ -90,7 +90,7 @@ class Retry(Value):
     """Further attempts after the first, before the client has seen a byte."""
 
     attempts: Annotated[int, Field(ge=0, le=5)] = 2
-    on: Annotated[tuple[RetryCause, ...], Field(min_length=1, max_length=4), ListOf()] = _EVERY_CAUSE
+    causes: Annotated[tuple[RetryCause, ...], Field(min_length=1, max_length=4), ListOf()] = _EVERY_CAUSE
 
 
 class Health(Value):

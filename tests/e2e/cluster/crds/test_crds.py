@@ -1,6 +1,7 @@
 """What the API server does with our CRDs: which manifests it takes, what it adds, what it prints."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,11 +10,12 @@ import yaml
 
 from sluice_operator.resources import Invalid, parse
 from support.apiserver import ApiServer
-from support.crd_cases import Case, load_cases, load_crds, rule_messages
+from support.crd_cases import FOLDER, Case, load_cases, load_crds, rule_messages
 
 CASES = load_cases()
 CREATES = [case for case in CASES if case.update is None]
 UPDATES = [case for case in CASES if case.update is not None]
+EXAMPLES = Path(__file__).parents[4] / "examples"
 STRICT = {"fieldValidation": "Strict"}  # kubectl's default
 DRY = {**STRICT, "dryRun": "All"}
 
@@ -63,6 +65,19 @@ def test_update_is_judged_as_its_folder_says(api: httpx.Client, case: Case) -> N
         _judge(case, api.put(_url(case.plural, name), params=DRY, json=update))
     finally:
         api.delete(_url(case.plural, name))
+
+
+def test_manifests_go_through_kubectl_as_they_are_written(api_server: ApiServer) -> None:
+    """What people write, kubectl's YAML reader included, arrives: no word of ours is another word's spelling there.
+
+    The tests above send JSON, which Python's reader made of the files.
+    """
+    files = [FOLDER / f"{case.id}.yaml" for case in CREATES if not case.expect]
+    files += sorted(EXAMPLES.glob("*/*.yaml"))
+
+    applied = api_server.ask("apply", "--dry-run=server", *(f"--filename={path}" for path in files))
+
+    assert applied.count("(server dry run)") >= len(files)
 
 
 def test_every_rule_is_broken_by_a_refused_manifest() -> None:

@@ -1,12 +1,16 @@
 """The CRDs' text, and the command that writes it."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from sluice_operator.resources.crds import main, rendered
 from support.crd_cases import CRDS, load_crds
+
+YAML_BOOLEANS = {"y", "n", "yes", "no", "on", "off", "true", "false"}
 
 
 def test_delivered_files_are_what_the_models_say() -> None:
@@ -54,3 +58,25 @@ def test_kind_is_namespaced_with_a_short_name_and_a_status_of_its_own(plural: st
 def test_files_are_plain_yaml() -> None:
     """Each file is one document that any reader takes."""
     assert all(yaml.safe_load(text)["kind"] == "CustomResourceDefinition" for text in rendered().values())
+
+
+def _words(node: Any) -> Iterator[str]:
+    """Every name of a field and every word of an enum in a schema."""
+    for name, inner in node.get("properties", {}).items():
+        yield name
+        yield from _words(inner)
+    yield from (word for word in node.get("enum", ()) if isinstance(word, str))
+    for inner in (node.get("items"), node.get("additionalProperties")):
+        if isinstance(inner, dict):
+            yield from _words(inner)
+
+
+def test_every_word_is_read_as_itself() -> None:
+    """No word that users write is a boolean to YAML 1.1, which kubectl reads: ``on``, ``no``, ``y``."""
+    versions = [crd["spec"]["versions"][0] for crd in load_crds().values()]
+    words = {
+        word for version in versions for word in _words(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
+    }
+
+    assert "causes" in words
+    assert {word for word in words if word.lower() in YAML_BOOLEANS} == set()

@@ -40,7 +40,7 @@ def test_sections_that_are_left_out_have_their_defaults() -> None:
 
     assert (spec.timeouts.request, spec.timeouts.connect) == (600_000, 3_000)
     assert (spec.timeouts.first_token, spec.timeouts.between_tokens) == (60_000, 60_000)
-    assert (spec.retry.attempts, len(spec.retry.on)) == (2, 4)
+    assert (spec.retry.attempts, len(spec.retry.causes)) == (2, 4)
     assert (spec.health.consecutive_failures, spec.health.ejection, spec.health.max_ejected_percent) == (5, 30_000, 50)
     assert (spec.visibility, spec.access.namespaces.from_) == ("Public", "All")
 
