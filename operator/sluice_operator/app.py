@@ -1,6 +1,7 @@
 """The composition root: builds the parts, wires them, runs them while the Lease is held."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -37,6 +38,7 @@ from sluice_operator.telemetry import LEADING
 
 _PEPPER_BYTES: Final = 32
 _BEGIN_RETRY_SECONDS: Final = 2.0
+_SETTLE_SECONDS: Final = 5.0
 # What kopf lists when it starts shows nothing of what went while it was not watching: look soon, and then regularly.
 _SOON_SECONDS: Final = (1.0, 3.0, 8.0)
 
@@ -104,7 +106,7 @@ class Leader:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watching.run(), name="watch")
             tasks.create_task(self._publisher.run(), name="publish")
-            tasks.create_task(self._scribe.run(), name="write-statuses")
+            tasks.create_task(self._write_statuses(), name="write-statuses")
             tasks.create_task(
                 self._acknowledger.run(
                     namespace=settings.namespace,
@@ -122,6 +124,13 @@ class Leader:
                 name="account",
             )
             tasks.create_task(self._relist(), name="relist")
+
+    async def _write_statuses(self) -> None:
+        # What is live must not be called otherwise only because we have just begun to ask.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await self._acknowledger.settled.wait()
+        await self._scribe.run()
 
     async def _begin(self) -> None:
         while True:

@@ -56,6 +56,6 @@ class Cluster(Protocol):
         """The object with that *uid* is on its way out; another one of the same name is not touched."""
         ...
 
-    async def patch_status(self, kind: str, name: ObjectName, *, uid: str, status: Manifest) -> Manifest | None:
-        """The object after merging *status* into its status (None removes a field); None if it is gone."""
+    async def write_status(self, kind: str, name: ObjectName, *, uid: str, status: Manifest) -> Manifest | None:
+        """The object of that *uid* with *status* in place of its own; None if it is gone."""
         ...

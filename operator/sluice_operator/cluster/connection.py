@@ -12,7 +12,7 @@ from kubernetes.aio import client, config
 from sluice_operator.errors import ClusterError
 
 JSON: Final = "application/json"
-MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 

@@ -7,7 +7,7 @@ import msgspec
 
 from sluice_contract.names import API_GROUP, API_VERSION, MANAGED_BY
 from sluice_operator.cluster import Listing, Manifest, Versions
-from sluice_operator.cluster.connection import APPLY_PATCH, JSON, MERGE_PATCH, METADATA_ONLY, Connection
+from sluice_operator.cluster.connection import APPLY_PATCH, JSON, JSON_PATCH, METADATA_ONLY, Connection
 from sluice_operator.errors import ClusterError
 from sluice_operator.inventory import ObjectName
 
@@ -52,10 +52,11 @@ class _Partial(msgspec.Struct):
 
 class _MetaPage(msgspec.Struct):
     metadata: _ListMeta
-    items: list[_Partial]
+    items: list[_Partial] | None  # null where there is none
 
 
 _Page = TypeVar("_Page", _ObjectPage, _MetaPage)
+_T = TypeVar("_T")
 
 
 class KubernetesCluster:
@@ -77,14 +78,14 @@ class KubernetesCluster:
         version, items = 0, dict[ObjectName, int]()
         for page in await self._pages(kind, namespace, "", _MetaPage, METADATA_ONLY):
             version = int(page.metadata.resource_version)
-            for item in page.items:
+            for item in page.items or ():
                 items[ObjectName(item.metadata.namespace, item.metadata.name)] = int(item.metadata.resource_version)
         return Versions(version, items)
 
     async def get(self, kind: str, name: ObjectName) -> Manifest | None:
         """The object, None if there is none."""
         try:
-            return _named(kind, msgspec.json.decode(await self._connection.send("GET", _path(kind, name))))
+            return _named(kind, _decoded(await self._connection.send("GET", _path(kind, name)), dict[str, Any]))
         except ClusterError as error:
             if error.status == 404:
                 return None
@@ -99,7 +100,7 @@ class KubernetesCluster:
             if error.status == 409:
                 return None
             raise
-        return _named(kind, msgspec.json.decode(data))
+        return _named(kind, _decoded(data, dict[str, Any]))
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """The object after a forced server-side apply."""
@@ -111,7 +112,7 @@ class KubernetesCluster:
             body=dict(manifest),
             content_type=APPLY_PATCH,
         )
-        return _named(kind, msgspec.json.decode(data))
+        return _named(kind, _decoded(data, dict[str, Any]))
 
     async def delete(self, kind: str, name: ObjectName, *, uid: str) -> None:
         """The object with that *uid* is on its way out."""
@@ -121,21 +122,27 @@ class KubernetesCluster:
             if error.status not in (404, 409):
                 raise
 
-    async def patch_status(self, kind: str, name: ObjectName, *, uid: str, status: Manifest) -> Manifest | None:
-        """The object after a merge patch of its status; a uid that differs is refused by the server."""
+    async def write_status(self, kind: str, name: ObjectName, *, uid: str, status: Manifest) -> Manifest | None:
+        """The object with *status* in place of its own.
+
+        A merge patch that names a uid is not refused where it differs; the test of a JSON patch is.
+        """
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": dict(status)},
+        ]
+        path, query = _path(kind, name) + "/status", {"fieldManager": MANAGED_BY}
         try:
-            data = await self._connection.send(
-                "PATCH",
-                _path(kind, name) + "/status",
-                query={"fieldManager": MANAGED_BY},
-                body={"metadata": {"uid": uid}, "status": dict(status)},
-                content_type=MERGE_PATCH,
-            )
+            data = await self._connection.send("PATCH", path, query=query, body=patch, content_type=JSON_PATCH)
         except ClusterError as error:
-            if error.status in (404, 409):
+            if error.status == 404 or (error.status == 422 and not await self._is_there(kind, name, uid)):
                 return None
             raise
-        return _named(kind, msgspec.json.decode(data))
+        return _named(kind, _decoded(data, dict[str, Any]))
+
+    async def _is_there(self, kind: str, name: ObjectName, uid: str) -> bool:
+        found = await self.get(kind, name)
+        return found is not None and found["metadata"]["uid"] == uid
 
     async def _pages(
         self, kind: str, namespace: str | None, selector: str, page_type: type[_Page], accept: str
@@ -159,7 +166,7 @@ class KubernetesCluster:
             if pages:
                 query["continue"] = pages[-1].metadata.continue_
             data = await self._connection.send("GET", path, query=query, accept=accept)
-            pages.append(msgspec.json.decode(data, type=page_type))
+            pages.append(_decoded(data, page_type))
         return pages
 
 
@@ -180,3 +187,11 @@ def _named(kind: str, item: dict[str, Any]) -> dict[str, Any]:
     item.setdefault("kind", kind)
     item.setdefault("apiVersion", _KINDS[kind][0][1])
     return item
+
+
+def _decoded(data: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        message = "the API server's answer is not of the form that was asked for"
+        raise ClusterError(message, transient=True) from error

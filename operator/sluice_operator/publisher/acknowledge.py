@@ -56,7 +56,8 @@ class Acknowledger:
         self._changed: Final = changed
         self._now_ms: Final = now_ms
         self._asking: dict[str, asyncio.Task[None]] = {}
-        self._introduced: set[str] = set()
+        self._heard: set[str] = set()
+        self.settled: Final = asyncio.Event()  # every replica there is has answered once, or failed to
         self.addresses: Mapping[str, str] = {}
 
     async def run(self, *, namespace: str, selector: str, every_seconds: float) -> None:
@@ -75,14 +76,16 @@ class Acknowledger:
         self.addresses = addresses
         for uid in self._asking.keys() - addresses.keys():
             self._asking.pop(uid).cancel()
-            self._introduced.discard(uid)
         for uid in addresses.keys() - self._asking.keys():
             self._asking[uid] = tasks.create_task(self._ask_on(uid, addresses[uid]))
-        if self._revisions.replicas(frozenset(self._introduced)):
+        # Who came counts from now on, but is told of with its first answer, not as one that serves nothing yet.
+        if self._revisions.replicas(frozenset(addresses)):
             self._news()
+        self._heard &= addresses.keys()
+        self._settle()
 
     async def _ask_on(self, uid: str, address: str) -> None:
-        answered_ms = self._now_ms()
+        answered, answered_ms = False, self._now_ms()
         while True:
             newest = self._revisions.newest
             if newest is None:
@@ -96,24 +99,27 @@ class Acknowledger:
                 continue
             except ReplicaUnreachableError as error:
                 log.info("replica.unreachable", extra={"replica": address, "error": str(error)})
-                if self._now_ms() - answered_ms > _PATIENCE_MS or uid not in self._introduced:
+                if self._now_ms() - answered_ms > _PATIENCE_MS or not answered:
                     self._take(uid, None)
                 await self._published.wait(seconds=_RETRY_SECONDS)
                 continue
-            answered_ms = self._now_ms()
+            answered, answered_ms = True, self._now_ms()
             self._take(uid, served.revision)
             current = served.revision == self._revisions.newest
             await self._published.wait(seconds=_ASK_AGAIN_SECONDS if current else _RETRY_SECONDS)
 
     def _take(self, uid: str, revision: str | None) -> None:
-        # Counted from its first answer on: a new pod does not make everything unprogrammed before it was asked.
-        news = uid not in self._introduced or self._revisions.serves(uid) != revision
-        self._introduced.add(uid)
-        self._revisions.replicas(frozenset(self._introduced))
+        news = revision is None or self._revisions.serves(uid) != revision
         for seconds in self._revisions.served(uid, revision, self._now_ms()):
             PROPAGATION_SECONDS.observe(seconds)
         if news:
             self._news()
+        self._heard.add(uid)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._heard >= self.addresses.keys():
+            self.settled.set()
 
     def _news(self) -> None:
         for state, count in self._revisions.counts().items():

@@ -8,6 +8,9 @@ from sluice_operator.publisher.revisions import Programmed
 from sluice_operator.verdicts import Finding, Verdict
 
 Status = Literal["True", "False", "Unknown"]
+_ORDER: Final = (
+    "Accepted", "ResolvedRefs", "Priced", "Active", "WithinBudget", "Fresh", "TargetsHealthy", "Programmed", "Ready",
+)  # fmt: skip
 _READY_NEEDS: Final = ("Accepted", "ResolvedRefs")
 _MAX_MESSAGE_CHARS: Final = 4096
 
@@ -84,10 +87,11 @@ def compose(verdict: Verdict, programmed: Programmed | None, facts: Iterable[Fac
     return Facts(fields, (*said, ready_condition(said)))
 
 
-def difference(wanted: Facts, *, generation: int, known: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """The merge patch that turns the status *known* into *wanted*; empty where it says so already.
+def written_out(wanted: Facts, *, generation: int, known: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The whole status as it is to be; equal to *known* where that says so already.
 
     Fields and conditions that *wanted* does not have stay as they are: what was counted before a restart is not lost.
+    A field that is None goes.
 
     Args:
         wanted: what is to be said.
@@ -99,8 +103,9 @@ def difference(wanted: Facts, *, generation: int, known: Mapping[str, Any], now:
     conditions = [_written(condition, generation, before.get(condition.type), now) for condition in wanted.conditions]
     said = {condition.type for condition in wanted.conditions}
     conditions += [dict(item) for kind, item in before.items() if kind not in said]
-    whole = {**wanted.fields, "observedGeneration": generation, "conditions": conditions}
-    return {name: _merged(value, known.get(name)) for name, value in whole.items() if known.get(name) != value}
+    conditions.sort(key=_place)
+    whole = {**known, **wanted.fields, "observedGeneration": generation, "conditions": conditions}
+    return {name: value for name, value in whole.items() if value is not None}
 
 
 def remembered(programmed: Programmed, *, generation: int, known: Mapping[str, Any]) -> Programmed:
@@ -117,11 +122,9 @@ def remembered(programmed: Programmed, *, generation: int, known: Mapping[str, A
     return Programmed(programmed.total, programmed.total, said.get("revision", ""), said.get("latencyMilliseconds"))
 
 
-def _merged(value: Any, known: Any) -> Any:  # noqa: ANN401  # JSON
-    """*value*, with an explicit null for each member that is to go: a merge patch keeps what it does not name."""
-    if isinstance(value, Mapping) and isinstance(known, Mapping):
-        return {**dict.fromkeys(known.keys() - value.keys()), **value}
-    return value
+def _place(condition: Mapping[str, Any]) -> tuple[int, str]:
+    kind = str(condition.get("type"))
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER), kind
 
 
 def _written(condition: Condition, generation: int, before: Mapping[str, Any] | None, now: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from typing import Final, Self
 
 URGENT_MS: Final = 10  # what may revoke waits only for what comes along with it
 MAX_WAIT_MS: Final = 200  # a stream of changes must not put a pass off for ever
-MIN_INTERVAL_MS: Final = 1_000  # between passes nobody is in a hurry for
+MIN_INTERVAL_MS: Final = 200  # between passes nobody is in a hurry for …
+MAX_INTERVAL_MS: Final = 2_000
+_REST: Final = 4  # … and this many times as long as the last one took: a storm may cost a fifth of a core
 _RETRY_MS: Final = 500
 _MAX_RETRY_MS: Final = 10_000
 
@@ -18,7 +20,8 @@ class Pace:
     first_dirty_ms: int | None = None
     last_dirty_ms: int | None = None
     urgent_ms: int | None = None
-    last_pass_ms: int | None = None
+    rest_until_ms: int = 0
+    began_ms: int = 0
     wake_ms: int | None = None  # when the passing of time alone changes something
     retry_ms: int | None = None
     failures: int = 0
@@ -34,11 +37,12 @@ class Pace:
 
     def began(self, now_ms: int) -> Self:
         """At the start of a pass: what comes from now on is for the next one."""
-        return replace(self, first_dirty_ms=None, last_dirty_ms=None, urgent_ms=None, last_pass_ms=now_ms, wake_ms=None)
+        return replace(self, first_dirty_ms=None, last_dirty_ms=None, urgent_ms=None, began_ms=now_ms, wake_ms=None)
 
-    def succeeded(self, *, wake_ms: int | None) -> Self:
+    def succeeded(self, now_ms: int, *, wake_ms: int | None) -> Self:
         """After a pass that ended well; *wake_ms* is when compiling again would say something else by itself."""
-        return replace(self, failures=0, retry_ms=None, wake_ms=wake_ms)
+        rest_ms = min(max(_REST * (now_ms - self.began_ms), MIN_INTERVAL_MS), MAX_INTERVAL_MS)
+        return replace(self, failures=0, retry_ms=None, wake_ms=wake_ms, rest_until_ms=self.began_ms + rest_ms)
 
     def failed(self, now_ms: int, *, since_ms: int | None) -> Self:
         """After a pass that did not: try again, later each time; *since_ms* keeps the age of what is unpublished."""
@@ -56,4 +60,4 @@ class Pace:
         if self.first_dirty_ms is None or self.last_dirty_ms is None:
             return None
         due_ms = min(self.last_dirty_ms + self.debounce_ms, self.first_dirty_ms + MAX_WAIT_MS)
-        return due_ms if self.last_pass_ms is None else max(due_ms, self.last_pass_ms + MIN_INTERVAL_MS)
+        return max(due_ms, self.rest_until_ms)

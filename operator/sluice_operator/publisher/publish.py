@@ -84,7 +84,7 @@ class Publisher:
                 log.warning("publish.failed", extra={"error": str(error)})
                 self._pace = self._pace.failed(self._now_ms(), since_ms=since_ms)
             else:
-                self._pace = self._pace.succeeded(wake_ms=wake_ms)
+                self._pace = self._pace.succeeded(self._now_ms(), wake_ms=wake_ms)
 
     async def _until_due(self) -> None:
         while True:

@@ -72,11 +72,10 @@ class Revisions:
         return self._sequence
 
     def replicas(self, names: frozenset[str]) -> bool:
-        """Take in which replicas there are; whether that changed anything."""
-        if names == self._served.keys():
-            return False
+        """Take in which replicas there are; whether any is gone."""
+        gone = self._served.keys() - names
         self._served = {name: self._served.get(name) for name in names}
-        return True
+        return bool(gone)
 
     def served(self, replica: str, revision: str | None, now_ms: int) -> list[float]:
         """Take in which revision a replica serves; the seconds of each publication that is complete by it."""

@@ -12,7 +12,7 @@ from sluice_operator.errors import ClusterError
 from sluice_operator.inventory import ObjectName
 from sluice_operator.manifests import Notice
 from sluice_operator.publisher import notices
-from sluice_operator.publisher.conditions import difference
+from sluice_operator.publisher.conditions import written_out
 from sluice_operator.publisher.statuses import Statuses
 from sluice_operator.publisher.world import World
 from sluice_operator.telemetry import STATUS_WRITES
@@ -112,10 +112,10 @@ class Scribe:
         if composed is None:
             return
         _, facts = composed
-        patch = difference(facts, generation=ref.generation, known=known, now=self._now("seconds"))
-        if not patch:
+        status = written_out(facts, generation=ref.generation, known=known, now=self._now("seconds"))
+        if status == known:
             return
-        written = await self._cluster.patch_status(ref.kind, name, uid=uid, status=patch)
+        written = await self._cluster.write_status(ref.kind, name, uid=uid, status=status)
         STATUS_WRITES.labels("gone" if written is None else "written").inc()
         if written is not None:
             self._world.hear(ref.kind, written, listed=True)
