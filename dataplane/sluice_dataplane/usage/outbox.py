@@ -43,7 +43,8 @@ class Outbox:
     def waiting(self) -> int:
         """How many are not answered yet."""
         unread = self._n - self._unread if self._unread is not None else 0
-        return len(self._waiting) + len(self._refused) + len(self._sending) + unread
+        after, until = self._reading or (0, 0)
+        return len(self._waiting) + len(self._refused) + len(self._sending) + unread + until - after
 
     def begin(self, *, acknowledged: int, n: int) -> None:
         """Start with all settlements up to *n* in the journal, those up to *acknowledged* answered."""
