@@ -39,7 +39,7 @@ class Price(_Value, frozen=True):
 
 
 class Limit(_Value, frozen=True):
-    """At most ``amount`` of ``unit`` per ``window_ms``, with at most ``burst`` at once."""
+    """``amount`` of ``unit`` flow back per ``window_ms``, ``burst`` at once: any window admits at most their sum."""
 
     name: str
     unit: LimitUnit

@@ -15,10 +15,11 @@ Read in this order; each file knows only those before it:
 8. ``credentials``   what proves a key; ``virtual_keys`` joins it with the rest
 9. ``assemble``      the snapshot, sorted, and everything referred to
 
-Four rules hold throughout.  Nothing unknown is open: a key whose Budget is missing, refused or without its parent is
-served with ``missing_budgets``, by which the data plane refuses its calls.  Nothing unknown is free: a price is said
-or looked up, never assumed.  Another namespace is not spied on: "not there" and "not for you" are one answer.  And no
-secret leaves ``Snapshot.credentials``: not into a verdict, an exception or a repr.
+Four rules hold throughout.  Nothing unknown is open: a key whose Budget is missing, invalid, refused or without its
+parent is served with ``missing_budgets``, by which the data plane refuses its calls.  Nothing unknown is free: a price
+is said or looked up, never assumed.  Another namespace is neither spied on nor reached into: "not there" and "not for
+you" are one answer, and nobody's Budget holds for a key elsewhere that did not ask for it.  And no secret leaves
+``Snapshot.credentials``: not into a verdict, an exception or a repr.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 
 from sluice_contract.snapshot import Snapshot
 from sluice_operator.compiler import assemble
-from sluice_operator.compiler.budgets import budget_verdict, compile_budgets
+from sluice_operator.compiler.budgets import budget_verdict, compile_budgets, unread_budgets
 from sluice_operator.compiler.coverage import coverage, selections
 from sluice_operator.compiler.credentials import Pending
 from sluice_operator.compiler.findings import Problem, unseen
@@ -73,10 +74,13 @@ def compile_inventory(inventory: Inventory) -> Compilation:
     """
     accounts = {name_of(each): (each, provider_account(each, inventory)) for each in inventory.providers}
     models = compile_models(inventory, accounts)
-    budgets = compile_budgets(inventory.budgets, inventory.namespaces)
-    selected = selections(inventory.keys, budgets, inventory.namespaces)
+    unread = unread_budgets(inventory.invalid)
+    budgets = compile_budgets(inventory.budgets, unread, inventory.namespaces)
+    selected = selections(inventory.keys, budgets, unread)
     coverages = {
-        (name := name_of(key)): coverage(key, selected.get(name, ()), budgets=budgets, namespaces=inventory.namespaces)
+        (name := name_of(key)): coverage(
+            key, selected.get(name, ()), budgets=budgets, unread=unread, namespaces=inventory.namespaces
+        )
         for key in inventory.keys
     }
     keys = compile_keys(inventory, coverages)

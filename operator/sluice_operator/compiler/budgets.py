@@ -1,6 +1,6 @@
 """Budgets: their chains of parents, and which Budgets hold for a key.  Counts nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,8 @@ from sluice_operator.compiler.moments import to_ms
 from sluice_operator.compiler.nesting import reachable
 from sluice_operator.compiler.references import Namespaces, admits, name_of, ref_of, target_of
 from sluice_operator.inventory import ObjectName
-from sluice_operator.resources import Budget
+from sluice_operator.resources import Budget, Invalid
+from sluice_operator.resources.common import LabelSelector
 from sluice_operator.verdicts import Verdict
 
 MAX_CHAIN: Final = 4  # Budgets one behind the other, the first included: each is one more account per call
@@ -32,10 +33,18 @@ class CompiledBudget:
 
 
 Compiled = Mapping[ObjectName, CompiledBudget]
+Unread = Mapping[ObjectName, LabelSelector | None]  # Budgets that are invalid, and whom they select at least
 
 
-def compile_budgets(budgets: tuple[Budget, ...], namespaces: Namespaces) -> dict[ObjectName, CompiledBudget]:
-    """Every Budget, refused ones too, by its name."""
+def unread_budgets(invalid: Iterable[Invalid]) -> dict[ObjectName, LabelSelector | None]:
+    """The Budgets among *invalid*: they hold for nobody, and what they should hold must not run free."""
+    return {ObjectName(each.namespace, each.name): each.selector for each in invalid if each.kind == "Budget"}
+
+
+def compile_budgets(
+    budgets: tuple[Budget, ...], unread: Unread, namespaces: Namespaces
+) -> dict[ObjectName, CompiledBudget]:
+    """Every Budget that could be read, refused ones too, by its name."""
     by_name = {name_of(budget): budget for budget in budgets}
     parents = {name: _parent(budget) for name, budget in by_name.items()}
     graph = {name: () if parent is None else (parent,) for name, parent in parents.items()}
@@ -45,7 +54,11 @@ def compile_budgets(budgets: tuple[Budget, ...], namespaces: Namespaces) -> dict
         parent = parents[name]
         orphaned = None
         if parent is not None and refused[name] is None:
-            orphaned = _orphaned(name, parent, by_name, refused, namespaces)
+            orphaned = (
+                _unread_parent(name, parent)
+                if parent in unread
+                else _orphaned(name, parent, by_name, refused, namespaces)
+            )
         compiled[name] = CompiledBudget(budget, refused[name], parent, orphaned)
     return compiled
 
@@ -119,13 +132,26 @@ def _orphaned(
     if found is None or not admits(
         found.spec.allowed_namespaces, home=parent.namespace, guest=name.namespace, namespaces=namespaces
     ):
-        # One answer for both, so that nobody can find out what other namespaces hold.
-        return Problem(
-            "ParentNotFound", f"Budget {parent} does not exist, or does not admit the namespace {name.namespace}."
-        )
+        return _hidden(name, parent)
     if refused[parent] is not None:
-        return Problem("ParentNotAccepted", f"Budget {parent} is not accepted; see its status.")
+        return _not_accepted(parent)
     return None
+
+
+def _unread_parent(name: ObjectName, parent: ObjectName) -> Problem:
+    """What is wrong with *parent*, which could not be read, neither could whom it admits."""
+    return _not_accepted(parent) if parent.namespace == name.namespace else _hidden(name, parent)
+
+
+def _not_accepted(parent: ObjectName) -> Problem:
+    return Problem("ParentNotAccepted", f"Budget {parent} is not accepted; see its status.")
+
+
+def _hidden(name: ObjectName, parent: ObjectName) -> Problem:
+    # One answer for both, so that nobody can find out what other namespaces hold.
+    return Problem(
+        "ParentNotFound", f"Budget {parent} does not exist, or does not admit the namespace {name.namespace}."
+    )
 
 
 def _period(budget: Budget) -> Period:

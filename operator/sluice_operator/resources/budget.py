@@ -101,7 +101,8 @@ class Subject(Value):
     """Which keys of this namespace are covered besides those that name it, and which of their calls."""
 
     virtual_key_selector: LabelSelector | None = None
-    """By the VirtualKeys' labels; ``{}`` covers them all."""
+    """By the labels of this namespace's VirtualKeys; ``{}`` covers them all.  Keys of other namespaces are never
+    selected: they name the Budget."""
     models: Annotated[tuple[ModelPattern, ...], Field(min_length=1, max_length=64), ListOf()] | None = None
     """Only calls to these count; omitted: all."""
 
@@ -142,7 +143,7 @@ class BudgetSpec(Value):
     parent_ref: ObjectRef | None = None
     """A Budget that must hold too."""
     allowed_namespaces: NamespaceSelector = NamespaceSelector()
-    """Whose keys and Budgets may refer to it."""
+    """Whose keys and Budgets may name it, in budgetRefs and parentRef; it selects no key of theirs by itself."""
     enforcement: Enforcement = Enforcement()
     thresholds: Annotated[tuple[Threshold, ...], Field(max_length=10), ListOf(("percent", "action"))] = ()
     adjustments: Annotated[tuple[Adjustment, ...], Field(max_length=16), ListOf(("name",))] = ()

@@ -109,14 +109,15 @@ class EntryRef(Value):
 
 
 class Limit(Value):
-    """At most ``amount`` per window; 0 allows nothing."""
+    """So many per window, which flow back evenly; an ``amount`` of 0 allows nothing."""
 
     name: Label
     unit: LimitUnit
     amount: Annotated[int, Field(ge=0, le=MAX_COUNT)]
     window: Annotated[DurationMs, between("1s", "24h")]
     burst: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
-    """How many at once; the amount by default."""
+    """How many at once; by default the amount.  Any window admits at most amount + burst, so by default up to twice the
+    amount: set a small burst for strict pacing.  A single call above the burst passes when nothing else was used."""
 
 
 Limits = Annotated[

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, TypeGuard
 
@@ -12,10 +12,11 @@ from pydantic_core import ErrorDetails
 
 from sluice_operator.errors import ManifestInvalidError
 from sluice_operator.resources.budget import Budget
-from sluice_operator.resources.common import Kind
+from sluice_operator.resources.common import Kind, LabelSelector
 from sluice_operator.resources.key import VirtualKey
 from sluice_operator.resources.model import ModelDeployment
 from sluice_operator.resources.provider import ModelProvider
+from sluice_operator.resources.salvage import selector_of
 
 KINDS: Final[Mapping[Kind, type[ModelDeployment | VirtualKey | Budget | ModelProvider]]] = {
     "ModelDeployment": ModelDeployment,
@@ -41,7 +42,8 @@ _WORDS: Final = {
 class Invalid:
     """A manifest that does not fit its kind: who it is as far as it says, and in ``message`` which field is wrong.
 
-    The message never quotes a value.
+    The message never quotes a value.  Of a Budget, ``selector`` selects every key that it was meant to hold, and
+    perhaps more (see :mod:`sluice_operator.resources.salvage`); None: none but those that name it.
     """
 
     kind: Kind
@@ -50,6 +52,7 @@ class Invalid:
     uid: str
     generation: int
     message: str
+    selector: LabelSelector | None = field(default=None, repr=False)
 
 
 Parsed = ModelDeployment | VirtualKey | Budget | ModelProvider | Invalid
@@ -77,12 +80,12 @@ def parse(manifest: Mapping[str, Any]) -> Parsed:
     whole = {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}
     try:
         if path := _null_in(whole.get("spec"), "spec"):
-            return _invalid(kind, metadata, f"{path}: has no value: give it one or leave it out")
+            return _invalid(kind, whole, f"{path}: has no value: give it one or leave it out")
         return KINDS[kind].model_validate_json(json.dumps(whole, default=_plain, allow_nan=False))
     except ValidationError as error:
-        return _invalid(kind, metadata, _explain(error))
+        return _invalid(kind, whole, _explain(error))
     except (TypeError, ValueError, RecursionError):
-        return _invalid(kind, metadata, "holds something that JSON cannot say")
+        return _invalid(kind, whole, "holds something that JSON cannot say")
 
 
 def _identified(kind: Kind, metadata: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -93,7 +96,8 @@ def _identified(kind: Kind, metadata: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"generation": 1, "uid": derived, **given, "namespace": namespace}
 
 
-def _invalid(kind: Kind, metadata: Mapping[str, Any], message: str) -> Invalid:
+def _invalid(kind: Kind, manifest: Mapping[str, Any], message: str) -> Invalid:
+    metadata: Mapping[str, Any] = manifest["metadata"]
     generation = metadata["generation"]
     return Invalid(
         kind=kind,
@@ -102,6 +106,7 @@ def _invalid(kind: Kind, metadata: Mapping[str, Any], message: str) -> Invalid:
         uid=str(metadata["uid"]),
         generation=generation if isinstance(generation, int) else 1,
         message=message,
+        selector=selector_of(manifest) if kind == "Budget" else None,
     )
 
 
