@@ -60,6 +60,8 @@ def compile_directory(directory: Path, out: Path, vault: Vault, *, now_ms: int, 
         write_parts(out, parts)
     except (VaultError, SnapshotInvalidError) as error:
         return Outcome(None, (Problem(str(directory), str(error)),), tuple(world.warnings))
+    except OSError as error:
+        return Outcome(None, (Problem(str(error.filename), str(error.strerror)),), tuple(world.warnings))
     return Outcome(
         revision=codec.revision_of(parts[codec.INDEX]),
         problems=(),

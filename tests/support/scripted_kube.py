@@ -155,7 +155,7 @@ async def scripted_kube() -> AsyncGenerator[ScriptedKube, None]:
     kube = ScriptedKube()
     app = web.Application()
     app.router.add_get("/{path:.*}", kube.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -150,6 +150,21 @@ def test_secret_that_cannot_be_kept_is_a_problem(place: Place) -> None:
     assert "secrets" in outcome.problems[0].message
 
 
+def test_index_is_written_last(place: Place) -> None:
+    """When a part cannot be written, the index is still the one before: a reader never sees half of a change."""
+    place.write(model=MODEL)
+    place.compile()
+    before = (place.parts / codec.INDEX).read_bytes()
+    (place.parts / codec.CREDENTIALS).unlink()
+    (place.parts / codec.CREDENTIALS).mkdir()
+    place.write(key=KEY)
+    outcome = place.compile()
+
+    assert outcome.revision is None
+    assert "directory" in outcome.problems[0].message
+    assert (place.parts / codec.INDEX).read_bytes() == before
+
+
 def test_nobody_else_reads_the_parts(place: Place) -> None:
     """Parts hold credentials: files are 0600."""
     place.write(model=MODEL)

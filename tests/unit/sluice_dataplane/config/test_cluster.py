@@ -181,8 +181,8 @@ async def test_deleted_index_changes_nothing(kube: ScriptedKube) -> None:
     assert await next_of(bundles) == SECOND
 
 
-async def test_expired_version_is_listed_again(kube: ScriptedKube) -> None:
-    """When the version to watch from is too old (410 inside the watch), what changed meanwhile is still found."""
+async def test_expired_version_is_listed_again(kube: ScriptedKube, caplog: pytest.LogCaptureFixture) -> None:
+    """When the version to watch from is too old (410 in the watch), what changed is found and nobody is alarmed."""
     bundles = source(kube).bundles()
     await next_of(bundles)
     kube.oldest = kube.version + 1
@@ -191,6 +191,7 @@ async def test_expired_version_is_listed_again(kube: ScriptedKube) -> None:
     kube.version += 5
 
     assert await next_of(bundles) == SECOND
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410, 429, 500, 503, 302])
@@ -258,8 +259,8 @@ async def test_silent_watch_is_given_up(kube: ScriptedKube) -> None:
     assert following.result() == SECOND
 
 
-async def test_bookmark_moves_the_watch_on(kube: ScriptedKube) -> None:
-    """A bookmark's version is where the next watch begins, so that a quiet index does not end in 410."""
+async def test_bookmark_moves_the_watch_on(kube: ScriptedKube, caplog: pytest.LogCaptureFixture) -> None:
+    """A bookmark is where the next watch begins, so that a quiet index does not end in 410.  It is no news."""
     began: list[str] = []
 
     async def bookmark(request: web.Request) -> web.StreamResponse:
@@ -284,6 +285,7 @@ async def test_bookmark_moves_the_watch_on(kube: ScriptedKube) -> None:
         following.cancel()
 
     assert began == ["777"]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
@@ -337,7 +339,7 @@ async def test_broken_connection_is_made_again(kube: ScriptedKube) -> None:
 
 async def test_absent_server_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """An API server that is away for a hundred tries is one line in the log."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sluice.config")
     waits = Waits()
     nobody = ScriptedKube(url="http://127.0.0.1:1")
     async with asyncio.TaskGroup() as tasks:
@@ -370,6 +372,30 @@ async def test_content_of_a_secret_is_never_told(kube: ScriptedKube, caplog: pyt
     assert "not what an API server says" in told
     assert "c2VjcmV0LWNvbnRlbnQ" not in told
     assert "secret-content" not in told
+
+
+async def test_recovery_is_told(kube: ScriptedKube, caplog: pytest.LogCaptureFixture) -> None:
+    """Once a whole bundle is held again, the log says so: an alarm that is never called off is not believed."""
+    caplog.set_level(logging.INFO, "sluice.config")
+    kube.instead("GET", status(500))
+    await next_of(source(kube).bundles())
+
+    assert [record.message for record in caplog.records] == ["config.source_failing", "config.source_recovered"]
+
+
+async def test_token_goes_nowhere_else(kube: ScriptedKube, tmp_path: Path) -> None:
+    """A redirection is not followed: the token is for the API server that was named."""
+    token = tmp_path / "token"
+    token.write_text("very-secret-token")
+    async with scripted_kube() as other:
+
+        async def elsewhere(_request: web.Request) -> web.StreamResponse:
+            return web.Response(status=307, headers={"Location": f"{other.url}/api/v1/namespaces/sluice/configmaps"})
+
+        kube.instead("GET", elsewhere)
+        await next_of(source(kube, token=token).bundles())
+
+        assert other.requests == []
 
 
 async def test_closing_ends_the_watch(kube: ScriptedKube) -> None:

@@ -147,6 +147,23 @@ async def test_damage_keeps_the_last_good(tmp_path: Path, caplog: pytest.LogCapt
     assert [record.message for record in caplog.records] == ["config.source_failing"]
 
 
+async def test_absent_part_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A part that is not there yet is told of by its name, and its bundle comes once it is."""
+    write(tmp_path, FIRST)
+    (tmp_path / codec.BUDGETS).unlink()
+    looks, found = Looks(), list[Bundle]()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(collect(DirectorySource(tmp_path, wait=looks.wait), found))
+        await looks.look(2)
+        before = len(found)
+        write(tmp_path, FIRST, codec.BUDGETS)
+        await looks.look()
+        task.cancel()
+
+    assert (before, len(found)) == (0, 1)
+    assert caplog.records[0].__dict__["reason"] == "budgets: No such file or directory"
+
+
 async def test_part_without_end_is_not_read_to_it(tmp_path: Path) -> None:
     """A part larger than any can be is not held, and not read whole."""
     write(tmp_path, FIRST)

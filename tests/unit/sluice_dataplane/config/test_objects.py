@@ -27,6 +27,14 @@ def test_what_is_not_base64_is_refused(text: str) -> None:
         part_of("secrets", KubeObject(data={"part": text}))
 
 
+def test_error_about_an_answer_has_no_cause() -> None:
+    """The cause may quote what is in a Secret, so it is cut off: a traceback shows neither."""
+    with pytest.raises(ApiServerError) as caught:
+        decode(b'{"data": {"part": 5}}', KubeObject)
+
+    assert caught.value.__suppress_context__
+
+
 def test_fields_we_do_not_read_may_be_anything() -> None:
     """An API server of another version adds what it likes."""
     event = decode(b'{"type":"ADDED","object":{"metadata":{"x":1},"new":[]},"newer":{}}', WatchEvent)
