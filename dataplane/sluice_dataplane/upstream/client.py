@@ -15,6 +15,7 @@ from sluice_dataplane.upstream.address import LookupFailedError, Resolver, may_c
 from sluice_dataplane.upstream.connection import Connection
 from sluice_dataplane.upstream.deadlines import Deadlines, Ticker
 from sluice_dataplane.upstream.head import Heads, Place, place_of, refused
+from sluice_dataplane.upstream.incoming import decoded
 from sluice_dataplane.upstream.pool import Pool
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience
 from sluice_dataplane.upstream.tls import context_for
@@ -27,11 +28,12 @@ _GIVEN_BACK: Final = "the answer was given back"
 class HttpAnswer:
     """An answer whose head has come.  Iterate it (by ``chunks``) or ``read`` it, then ``close`` it."""
 
-    __slots__ = ("_connection", "_headers", "_pool", "status")
+    __slots__ = ("_connection", "_headers", "_pool", "_raw_headers", "status")
 
     def __init__(self, connection: Connection, pool: Pool) -> None:
         self._connection: Connection | None = connection
         self._pool = pool
+        self._raw_headers = connection.raw_headers
         self._headers: Headers | None = None
         self.status = connection.status
 
@@ -39,7 +41,7 @@ class HttpAnswer:
     def headers(self) -> Headers:
         """The answer's headers, decoded when they are first asked for."""
         if self._headers is None:
-            self._headers = self._connection.headers() if self._connection is not None else ()
+            self._headers = decoded(self._raw_headers)
         return self._headers
 
     async def read(self, limit_bytes: int) -> bytes:
@@ -77,8 +79,6 @@ class HttpAnswer:
         connection = self._connection
         if connection is not None:
             self._connection = None
-            if self._headers is None:
-                self._headers = connection.headers()
             self._pool.end(connection)
 
     def _standing(self) -> Connection:

@@ -22,21 +22,20 @@ class _UnacceptableError(Exception):
 class Incoming:
     """One answer after the other over one stream of bytes; :meth:`expect` begins each.
 
-    ``status`` and :meth:`headers` hold once ``head_come`` is set.  ``complete``: the body has come to its end.
+    ``status`` and ``raw_headers`` hold once ``head_come`` is set.  ``complete``: the body has come to its end.
     ``fault``: why no more can be read, None while all is well; what came before it still holds.
     """
 
     # fmt: off
     __slots__ = (
-        "_body", "_feed", "_head_bytes", "_headers", "_interim", "_is_head", "_parser", "_unwanted_bytes",
-        "begun", "buffered_bytes", "complete", "fault", "head_come", "keep", "status",
+        "_body", "_feed", "_head_bytes", "_interim", "_is_head", "_parser", "_unwanted_bytes",
+        "begun", "buffered_bytes", "complete", "fault", "head_come", "keep", "raw_headers", "status",
     )
     # fmt: on
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._feed = self._parser.feed_data
-        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self.expect(is_head=False)
 
@@ -51,7 +50,7 @@ class Incoming:
         self.keep = False  # whether another answer may follow on the same connection
         self.fault: str | None = None
         self._head_bytes = self._unwanted_bytes = self._interim = 0
-        self._headers.clear()
+        self.raw_headers: list[tuple[bytes, bytes]] = []  # a new list: an answer keeps its own when the next begins
         self._body.clear()
 
     def feed(self, data: bytes) -> None:
@@ -76,15 +75,11 @@ class Incoming:
 
     def end_of_stream(self) -> None:
         """The connection has ended: so has a body without a length; any other answer was broken off."""
-        names = {name.lower() for name, _ in self._headers}
+        names = {name.lower() for name, _ in self.raw_headers}
         if self.head_come and b"content-length" not in names and b"transfer-encoding" not in names:
             self.complete = True
         else:
             self.fault = "the upstream closed the connection inside its answer"
-
-    def headers(self) -> Headers:
-        """Names in lower case, values as ISO 8859-1 reads them, in the order received."""
-        return tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers])
 
     def take(self) -> bytes:
         """All of the body that has come and was not taken yet."""
@@ -104,7 +99,7 @@ class Incoming:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; after the body, a trailer, which nobody wants."""
         if not self.head_come:
-            self._headers.append((name, value))
+            self.raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head has come: of an interim answer, which is skipped, or of the answer."""
@@ -113,9 +108,9 @@ class Incoming:
             self._interim += 1
             if status == 101 or self._interim > MAX_INTERIM:
                 raise _UnacceptableError("another protocol is asked for, or too many interim answers come")
-            self._headers.clear()
+            self.raw_headers.clear()
             return
-        for name, value in self._headers:
+        for name, value in self.raw_headers:
             if len(name) in (16, 17) and _is_compression(name.lower(), value.strip().lower()):
                 raise _UnacceptableError("it is compressed although that was not asked for")
         self.status = status
@@ -138,13 +133,18 @@ class Incoming:
 
     def _check_head(self) -> None:
         """More has come than a head may hold: was it the head, or the body behind it?"""
-        if not self.head_come or sum(len(name) + len(value) + 4 for name, value in self._headers) > MAX_HEAD_BYTES:
+        if not self.head_come or sum(len(name) + len(value) + 4 for name, value in self.raw_headers) > MAX_HEAD_BYTES:
             self._too_long("headers")
 
     def _too_long(self, what: str) -> None:
         self.complete = self.keep = False
         if self.fault is None:
             self.fault = f"the answer's {what} are too long"
+
+
+def decoded(raw_headers: list[tuple[bytes, bytes]]) -> Headers:
+    """Names in lower case, values as ISO 8859-1 reads them, in the order received."""
+    return tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw_headers])
 
 
 def _is_compression(name: bytes, value: bytes) -> bool:

@@ -303,6 +303,18 @@ async def test_close_may_be_called_twice(http: HttpUpstreams) -> None:
         second.close()
 
 
+async def test_headers_can_be_read_after_close(http: HttpUpstreams) -> None:
+    """They are this answer's, though the connection has served another since."""
+    answers = [b"HTTP/1.1 200 OK\r\nx-number: %d\r\ncontent-length: 0\r\n\r\n" % number for number in (1, 2)]
+    async with serving(answering(*answers)) as served:
+        first = await _send(http, _upstream(served.base_url))
+        first.close()
+        second = await _send(http, _upstream(served.base_url))
+        second.close()
+
+    assert (dict(first.headers)["x-number"], dict(second.headers)["x-number"], served.connections) == ("1", "2", 1)
+
+
 @pytest.mark.parametrize("way", ["end", "reset"])
 async def test_a_kept_connection_that_was_closed_is_replaced_once(http: HttpUpstreams, way: str) -> None:
     """The server gives up a kept connection on the next request: that call goes out once more, on a new one."""
@@ -444,6 +456,60 @@ async def test_a_body_that_stalls_is_a_timeout(http: HttpUpstreams, reading: str
         await served.until_open(0)
 
     assert got == (b"" if reading == "whole" else b"xxxx")
+
+
+async def test_a_body_that_trickles_is_no_stall(http: HttpUpstreams) -> None:
+    """A whole body may take longer than between_bytes_ms, as long as no single gap does."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(STREAM)
+        for _ in range(6):
+            await peer.send(b"1\r\nx\r\n")
+            await asyncio.sleep(0.1)
+        await peer.send(b"0\r\n\r\n")
+        await peer.gone()
+
+    patience = Patience(connect_ms=5_000, first_byte_ms=5_000, between_bytes_ms=300)
+    async with serving(script) as served:
+        assert await _call(http, _upstream(served.base_url), patience=patience) == b"xxxxxx"
+
+
+async def test_a_timeout_on_a_kept_connection_is_not_tried_again(http: HttpUpstreams) -> None:
+    """The upstream has the request and may still work on it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(OK)
+        await peer.gone()
+
+    upstream_patience = Patience(connect_ms=5_000, first_byte_ms=150, between_bytes_ms=150)
+    async with serving(script) as served:
+        upstream = _upstream(served.base_url)
+        await _call(http, upstream)
+        async with _failing("Timeout", sent=True):
+            await _call(http, upstream, patience=upstream_patience)
+        await served.until_open(0)
+
+        assert served.connections == 1
+
+
+async def test_a_deadline_that_was_met_troubles_nobody_later(http: HttpUpstreams) -> None:
+    """A kept connection outlives the deadlines of the calls it served."""
+    brief = Patience(connect_ms=5_000, first_byte_ms=100, between_bytes_ms=100)
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await asyncio.sleep(0.02)  # so that the call has to wait
+            await peer.send(OK)
+
+    async with serving(script) as served:
+        await _call(http, _upstream(served.base_url), patience=brief)
+        await asyncio.sleep(0.3)
+        await _call(http, _upstream(served.base_url), patience=brief)
+
+        assert served.connections == 1
 
 
 async def test_a_slow_reader_is_no_stalled_upstream(http: HttpUpstreams) -> None:
