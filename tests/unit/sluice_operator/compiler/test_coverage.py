@@ -180,3 +180,10 @@ def test_an_invalid_parent_stops_the_keys_of_its_children(namespace: str, reason
 
     assert held(text) == (("uid-Budget-team-a-child",), (f"{namespace}/b",))
     assert finding(compiled(text), "Budget", "child", "ResolvedRefs").reason == reason
+
+
+def test_only_an_invalid_budget_stands_for_a_budget() -> None:
+    """Something of another kind that does not validate takes nothing away from the Budget of its name."""
+    model = "kind: ModelDeployment\nmetadata: {name: b}\nspec: {}\n---\n"
+
+    assert held(KEY % ", budgetRefs: [{name: b}]" + BUDGET % ("b", "team-a", "") + model)[1] == ()
