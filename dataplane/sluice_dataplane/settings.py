@@ -28,6 +28,7 @@ class Settings:
     namespace: str = "default"
     release: str = "sluice"
     redis_url: str = field(default="", repr=False)  # may hold a password; "" keeps counters in memory
+    store_deadline_ms: int = 50  # for one call to Redis; then its budgets' failureMode decides
     max_body_bytes: int = 64 * 1024 * 1024
     max_answer_bytes: int = 64 * 1024 * 1024
     max_inflight: int = 4096

@@ -126,4 +126,9 @@ def _upstream_of(model: Model | None, target_name: str, table: Table) -> Upstrea
 def _store(settings: Settings) -> HoldStore:
     if not settings.redis_url:
         return MemoryStore(wall_ms)
-    return RedisStore(settings.redis_url, monotonic_ms=lambda: int(monotonic_ms()), draw=random.random)
+    return RedisStore(
+        settings.redis_url,
+        monotonic_ms=lambda: int(monotonic_ms()),
+        draw=random.random,
+        deadline_ms=settings.store_deadline_ms,
+    )

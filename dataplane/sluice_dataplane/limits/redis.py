@@ -5,6 +5,7 @@ leaves this module, and no error's text holds the URL.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -161,6 +162,8 @@ class RedisStore:
 
     async def run(self) -> None:
         """Carry calls to Redis until cancelled; without it every call runs into its deadline."""
+        with contextlib.suppress(StoreError):  # connected before the first call needs it, if Redis is there
+            await self._link.exchange(())
         await self._batcher.run()
 
     async def reserve(self, reservation: Reservation) -> Held | Refused:
