@@ -155,9 +155,16 @@ class ProviderAccount(Value):
             holds=lambda it: it.type not in WITHOUT_DEFAULT_URL or it.base_url is not None,
         ),
         Rule(
-            cel="self.type != 'Echo' || !(has(self.baseURL) || has(self.auth) || has(self.headers))",
-            message="Echo answers by itself: it takes no baseURL, auth or headers",
-            holds=lambda it: it.type != "Echo" or not {"base_url", "auth", "headers"} & it.model_fields_set,
+            cel="self.type != 'Echo' || !(has(self.baseURL) || has(self.auth))",
+            message="Echo answers by itself: it takes no baseURL or auth",
+            holds=lambda it: it.type != "Echo" or not {"base_url", "auth"} & it.model_fields_set,
+        ),
+        Rule(
+            cel="self.type != 'Echo' || !has(self.headers) || self.headers.all(k, k == 'chunk-delay-ms'"
+            " && self.headers[k].matches('^[0-9]{1,4}$'))",
+            message="Echo sends no headers: the only one it takes is chunk-delay-ms, 0 to 9999 between streamed chunks",
+            holds=lambda it: it.type != "Echo"
+            or all(k == "chunk-delay-ms" and re.fullmatch("[0-9]{1,4}", v) for k, v in it.headers.items()),
         ),
         Rule(
             cel=f"self.type in {['Echo', *SELF_HOSTED]} || has(self.auth)",
