@@ -38,6 +38,7 @@ class Settings:
     shutdown_delay_seconds: int = 0  # keep accepting this long after SIGTERM, until endpoints are gone
     log_level: str = "info"
     log_requests: bool = True
+    lean_front: bool = True  # False serves every call with aiohttp: slower, and the same in all else
     trace_endpoint: str = ""  # OTLP over HTTP; "" turns tracing off
 
     @classmethod

@@ -10,8 +10,6 @@ import signal
 import sys
 from collections.abc import Callable
 
-from aiohttp import web
-
 from sluice_contract.errors import SnapshotInvalidError
 from sluice_dataplane.app.listen import CLOSE_SECONDS, listening
 from sluice_dataplane.app.plane import DataPlane
@@ -20,6 +18,7 @@ from sluice_dataplane.config.source import Bundle, SnapshotSource
 from sluice_dataplane.limits.redis import RedisStore
 from sluice_dataplane.limits.store import HoldStore
 from sluice_dataplane.settings import Settings
+from sluice_dataplane.surface.host import LeanHost
 from sluice_dataplane.telemetry.log import LineWriter, install
 
 log = logging.getLogger("sluice.app")
@@ -60,12 +59,12 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
             tasks.create_task(_follow(plane, source), name="follow-source"),
             tasks.create_task(plane.ledger.run(), name="ledger"),
         ]
-        async with listening(plane) as front_site:
+        async with listening(plane) as front:
             log.info("app.listening", extra={"port": plane.settings.port, "admin_port": plane.settings.admin_port})
             started()
             _calm_the_collector()
             await stop.wait()
-            await _drain(plane, front_site)
+            await _drain(plane, front)
         for task in background:
             task.cancel()
         await plane.ledger.close(CLOSE_SECONDS)
@@ -108,19 +107,19 @@ def _offer(plane: DataPlane, bundle: Bundle) -> bool:
     return True
 
 
-async def _drain(plane: DataPlane, site: web.TCPSite) -> None:
+async def _drain(plane: DataPlane, front: LeanHost) -> None:
     """Unready first, then closed to new connections, then as long as the grace for what is in flight."""
     settings = plane.settings
     plane.stopping = True
-    log.info("app.draining", extra={"inflight": plane.front.inflight})
+    log.info("app.draining", extra={"inflight": plane.door.inflight})
     await asyncio.sleep(settings.shutdown_delay_seconds)
-    plane.front.closing = True
-    await site.stop()
+    plane.door.closing = True
+    front.stop()
     try:
         async with asyncio.timeout(settings.shutdown_grace_seconds):
-            await plane.front.idle()
+            await plane.door.idle()
     except TimeoutError:
-        log.warning("app.drain_timeout", extra={"inflight": plane.front.inflight})
+        log.warning("app.drain_timeout", extra={"inflight": plane.door.inflight})
 
 
 def _calm_the_collector() -> None:

@@ -10,20 +10,21 @@ from aiohttp import web
 
 from sluice_dataplane.app.plane import DataPlane
 from sluice_dataplane.surface.admin import Admin, Views
+from sluice_dataplane.surface.front import Front
+from sluice_dataplane.surface.host import LeanHost
+from sluice_dataplane.surface.lean import KEEPALIVE_SECONDS
 
-KEEPALIVE_SECONDS: Final = 650  # longer than any load balancer's idle time, so that we are not the one who hangs up
 CLOSE_SECONDS: Final = 5.0
 
 
 @contextlib.asynccontextmanager
-async def listening(plane: DataPlane) -> AsyncIterator[web.TCPSite]:
-    """Both ports open; the front's site is handed out so that it can stop accepting before the rest ends."""
+async def listening(plane: DataPlane) -> AsyncIterator[LeanHost]:
+    """Both ports open; the front is handed out so that it can stop accepting before the rest ends."""
     settings = plane.settings
-    admin = web.AppRunner(
-        Admin(plane.holder, plane.metrics, Views(plane.ready, plane.spend, plane.targets)).app(), access_log=None
-    )
+    views = Views(plane.ready, plane.spend, plane.targets)
+    admin = web.AppRunner(Admin(plane.holder, plane.metrics, views).app(), access_log=None)
     server = web.Server(
-        plane.front.handle,
+        Front(plane.door).handle,
         request_factory=partial(
             web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=settings.max_body_bytes
         ),
@@ -32,14 +33,15 @@ async def listening(plane: DataPlane) -> AsyncIterator[web.TCPSite]:
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE_SECONDS,
     )
-    front = web.ServerRunner(server, shutdown_timeout=CLOSE_SECONDS)
+    rest = web.ServerRunner(server, shutdown_timeout=CLOSE_SECONDS)  # of the connections that the lean front gives away
+    front = LeanHost(plane.door, server, max_body_bytes=settings.max_body_bytes, lean=settings.lean_front)
     await admin.setup()
-    await front.setup()
+    await rest.setup()
     try:
         await web.TCPSite(admin, settings.admin_host, settings.admin_port).start()
-        site = web.TCPSite(front, settings.host, settings.port, backlog=1024)
-        await site.start()
-        yield site
+        await front.listen(settings.host, settings.port)
+        yield front
     finally:
-        await front.cleanup()
+        await front.close()
+        await rest.cleanup()
         await admin.cleanup()

@@ -16,7 +16,7 @@ from sluice_dataplane.pipeline import Parts, Pipeline
 from sluice_dataplane.pipeline.admit import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatcher
 from sluice_dataplane.settings import Settings
-from sluice_dataplane.surface.front import Front
+from sluice_dataplane.surface.door import Door
 from sluice_dataplane.telemetry.log import LineWriter
 from sluice_dataplane.telemetry.metrics import Metrics
 from sluice_dataplane.telemetry.observer import Observer
@@ -54,10 +54,10 @@ class DataPlane:
         self.ledger = Ledger(Journal(settings.data_dir / "journal"), self.store, clock_ms=wall_ms)
         self.health = Health()
         self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams())
-        self.front = self._front()
+        self.door = self._door()
         self.stopping = False
 
-    def _front(self) -> Front:
+    def _door(self) -> Door:
         settings = self.settings
         parts = Parts(
             ledger=self.ledger,
@@ -70,7 +70,7 @@ class DataPlane:
             monotonic_ms=monotonic_ms,
             max_answer_bytes=settings.max_answer_bytes,
         )
-        return Front(
+        return Door(
             Pipeline(parts),
             self.holder,
             self.observer,

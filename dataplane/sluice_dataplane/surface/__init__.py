@@ -1,5 +1,6 @@
 """HTTP in: the only room that knows aiohttp's types.
 
-``front`` takes requests and gives answers, ``reply`` writes them, ``listing`` shows models, ``admin`` is the
-other port.
+``door`` counts who is inside and names requests.  ``lean`` serves usual calls on bare connections (kept by ``host``,
+read and written with ``head``); ``front`` serves everything else on aiohttp, with ``reply``.  ``listing`` shows
+models, ``admin`` is the other port.
 """

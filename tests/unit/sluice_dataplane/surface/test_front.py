@@ -1,7 +1,8 @@
-"""The door over real HTTP: good calls are answered, every bad input has its clear error, nothing is a 500."""
+"""The door over real HTTP, on both fronts: good calls are answered, bad input has its clear error, nothing is a 500."""
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from sluice_contract.snapshot import Snapshot
 from support.builders import SECRET, budget, key, model, upstream
+from support.h1_corpus import ACCEPTABLE, CORPUS
 from support.plane import RunningPlane, running
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello there"}]}
@@ -21,10 +23,16 @@ SNAPSHOT = Snapshot(
 )
 
 
+@pytest.fixture(params=[True, False], ids=["lean", "aiohttp"])
+def lean(request: pytest.FixtureRequest) -> bool:
+    """Each promise is kept by both fronts."""
+    return bool(request.param)
+
+
 @pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[RunningPlane]:
+async def plane(tmp_path: Path, lean: bool) -> AsyncIterator[RunningPlane]:
     """A data plane with one Echo model, one key and one budget."""
-    async with running(SNAPSHOT, tmp_path, max_body_bytes=100_000) as made:
+    async with running(SNAPSHOT, tmp_path, max_body_bytes=100_000, lean_front=lean) as made:
         yield made
 
 
@@ -142,6 +150,16 @@ async def test_duplicate_authorization_headers_are_ambiguous(plane: RunningPlane
     assert b"ambiguous_credentials" in answer
 
 
+@pytest.mark.parametrize("name", CORPUS)
+async def test_a_doubtful_message_is_refused_or_closed(plane: RunningPlane, name: str) -> None:
+    """No success but for what is harmless, never a 500, and never an answer to a request hidden in another."""
+    head = await raw(plane, CORPUS[name])
+    statuses = re.findall(rb"HTTP/1\.[01] (\d)\d\d ", head)
+
+    assert set(statuses) <= ({b"2"} if name in ACCEPTABLE else {b"4"})
+    assert len(statuses) <= 1 or b"/smuggled" not in head
+
+
 async def test_the_root_answers_probes_of_clients(plane: RunningPlane) -> None:
     """Claude Code begins with HEAD /: it is told that somebody is there."""
     assert (await plane.client.head("/")).status_code == 200
@@ -162,9 +180,9 @@ async def test_models_are_listed_in_the_callers_dialect(plane: RunningPlane) -> 
     assert none.status_code == 404
 
 
-async def test_nothing_is_served_before_a_snapshot_came(tmp_path: Path) -> None:
+async def test_nothing_is_served_before_a_snapshot_came(tmp_path: Path, lean: bool) -> None:
     """A data plane without configuration is not ready, and closed rather than open."""
-    async with running(None, tmp_path) as plane:
+    async with running(None, tmp_path, lean_front=lean) as plane:
         assert (await plane.post("/v1/chat/completions", CHAT)).status_code == 503
         assert (await plane.admin.get("/readyz")).status_code == 503
         assert (await plane.admin.get("/livez")).status_code == 200
@@ -172,12 +190,12 @@ async def test_nothing_is_served_before_a_snapshot_came(tmp_path: Path) -> None:
         assert (await plane.admin.get("/readyz")).status_code == 200
 
 
-async def test_a_restart_serves_the_last_good_snapshot_and_remembers_spend(tmp_path: Path) -> None:
+async def test_a_restart_serves_the_last_good_snapshot_and_remembers_spend(tmp_path: Path, lean: bool) -> None:
     """With no source at all, a new process answers as the old one did and goes on counting."""
-    async with running(SNAPSHOT, tmp_path) as plane:
+    async with running(SNAPSHOT, tmp_path, lean_front=lean) as plane:
         await plane.post("/v1/chat/completions", CHAT)
         before = (await plane.admin.get("/spend")).json()
-    async with running(None, tmp_path) as plane:
+    async with running(None, tmp_path, lean_front=lean) as plane:
         after = (await plane.admin.get("/spend")).json()
         assert (await plane.post("/v1/chat/completions", CHAT)).status_code == 200
 
@@ -185,17 +203,17 @@ async def test_a_restart_serves_the_last_good_snapshot_and_remembers_spend(tmp_p
     assert before["keys"] == after["keys"] != {}
 
 
-async def test_draining_lets_a_stream_end_and_then_stops(tmp_path: Path) -> None:
+async def test_draining_lets_a_stream_end_and_then_stops(tmp_path: Path, lean: bool) -> None:
     """Told to stop in the middle of a stream, the data plane is unready at once and finishes the stream first."""
     slow = Snapshot(models=(model(),), upstreams=(upstream(headers={"chunk-delay-ms": "50"}),), keys=(key(),))
-    async with running(slow, tmp_path) as plane:
+    async with running(slow, tmp_path, lean_front=lean) as plane:
         body = {**CHAT, "messages": [{"role": "user", "content": "word " * 20}], "stream": True}
         headers = {"authorization": f"Bearer {SECRET}"}
         async with plane.client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as stream:
             chunks = stream.aiter_bytes()
             text = await anext(chunks)
             plane.stop.set()
-            while (await plane.admin.get("/readyz")).status_code == 200:
+            while (await plane.admin.get("/readyz")).status_code == 200:  # noqa: ASYNC110  a state of the other side
                 await asyncio.sleep(0)
             async for chunk in chunks:
                 text += chunk
