@@ -1,6 +1,8 @@
 """Try: sends the request to one candidate after the other until one answers, before the client got any byte."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -19,6 +21,7 @@ from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer, Upstreams
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
+PAUSE_SECONDS: Final = 0.2  # at most, before the same target is tried again; doubled each further time
 _JSON: Final = (("content-type", "application/json"),)
 
 
@@ -58,16 +61,25 @@ class _Failure(msgspec.Struct, frozen=True):
 
     cause: RetryCause | None  # None: another attempt would not help
     told: GatewayError
-    rest_ms: int = 0  # how long the target asked to be left alone
 
 
 class Dispatcher:
     """Sends plans upstream.  *monotonic_ms* is the clock of health and deadlines."""
 
-    def __init__(self, upstreams: Upstreams, health: Health, *, monotonic_ms: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        upstreams: Upstreams,
+        health: Health,
+        *,
+        monotonic_ms: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self._upstreams = upstreams
         self._health = health
         self._monotonic_ms = monotonic_ms
+        self._sleep = sleep
+        self._draw = draw
 
     async def dispatch(self, exchange: Exchange, ask: Ask, plan: Plan, *, ceiling: int | None) -> Dispatched:
         """The first usable answer.  The caller closes ``answer`` and calls :meth:`release` for its candidate.
@@ -80,9 +92,11 @@ class Dispatcher:
         failure: _Failure | None = None
         attempts = 0
         last: Candidate | None = None
-        for candidate in self._order(plan):
+        for round_, candidate in self._order(plan):
             if attempts > retry.attempts or self._left_ms(exchange, timeouts) <= 0:
                 break
+            if round_ and not await self._worth_again(candidate, round_):
+                continue
             if not self._health.acquire(candidate.model, candidate.target):
                 continue
             attempts, last = attempts + 1, candidate
@@ -109,15 +123,23 @@ class Dispatcher:
         """How a stream ended after its first chunk: a break counts against the target."""
         self._record(candidate, ok=ok)
 
-    def _order(self, plan: Plan) -> Iterator[Candidate]:
-        """Available candidates first in the plan's order, round and round; if none is available, all of them."""
+    def _order(self, plan: Plan) -> Iterator[tuple[int, Candidate]]:
+        """Available candidates in the plan's order, round after round; if none is available, all of them."""
         now_ms = int(self._monotonic_ms())
         candidates = plan.candidates
         if len(candidates) > 1:
             available = [c for c in candidates if self._health.is_available(c.model, c.target, now_ms)]
             candidates = tuple(available) or candidates
-        for _ in range(1 + plan.model.retry.attempts):
-            yield from candidates
+        for round_ in range(1 + plan.model.retry.attempts):
+            for candidate in candidates:
+                yield round_, candidate
+
+    async def _worth_again(self, candidate: Candidate, round_: int) -> bool:
+        """Whether to try a candidate that failed this very call once more, after a pause; not while it rests."""
+        if not self._health.is_available(candidate.model, candidate.target, int(self._monotonic_ms())):
+            return False
+        await self._sleep(self._draw() * PAUSE_SECONDS * 2 ** (round_ - 1))  # full jitter
+        return True
 
     def _left_ms(self, exchange: Exchange, timeouts: Timeouts) -> int:
         return timeouts.request_ms - int(self._monotonic_ms() - exchange.started_ms)

@@ -1,0 +1,262 @@
+"""Trying: who is asked, in which order, how often, and what the client is told when nobody answers."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sluice_contract.snapshot import Credentials, Model, Retry, Target, Timeouts, Upstream
+from sluice_contract.snapshot import Health as HealthRule
+from sluice_dataplane.exchange import Ask, Headers, Principal, UpstreamRequest
+from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError
+from sluice_dataplane.pipeline.resolve import resolve
+from sluice_dataplane.upstream.health import Health
+from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer
+from support.builders import exchange, key, model, table, upstream
+
+CONNECT = AttemptFailedError("refused", cause="ConnectFailure", sent=False)
+SLOW = AttemptFailedError("slow", cause="Timeout", sent=True)
+GARBLED = AttemptFailedError("garbled", cause="Protocol", sent=True)
+
+
+class Reply:
+    """A scripted answer; an exception among the chunks is raised in its place."""
+
+    def __init__(
+        self, status: int = 200, *chunks: Any, headers: Headers = (("content-type", "application/json"),)
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.script = chunks or (b"{}",)
+        self.closed = 0
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """Everything."""
+        return b"".join(self.script)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """One by one."""
+        for item in self.script:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+class Scripted:
+    """Upstreams that give each target its next scripted reply, and keep what they were sent."""
+
+    def __init__(self, **script: list[Any]) -> None:
+        self.script = script
+        self.asked: list[str] = []
+        self.credentials: list[str | None] = []
+        self.patience: list[Patience] = []
+
+    async def send(
+        self, upstream: Upstream, request: UpstreamRequest, *, credential: str | None, patience: Patience
+    ) -> UpstreamAnswer:
+        """The next of *upstream*'s script; its last again and again."""
+        self.asked.append(upstream.id)
+        self.credentials.append(credential)
+        self.patience.append(patience)
+        replies = self.script[upstream.id]
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Run:
+    """One dispatcher over a model whose targets are named after the script's upstreams, in that order."""
+
+    def __init__(
+        self, *, rules: dict[str, Any] | None = None, credential_id: str | None = None, **script: list[Any]
+    ) -> None:
+        self.upstreams = Scripted(**script)
+        self.health = Health()
+        self.now_ms = 0.0
+        self.pauses: list[float] = []
+        self.model: Model = model(
+            targets=tuple(Target(name=n, upstream_id=n, priority=i) for i, n in enumerate(script)), **(rules or {})
+        )
+        self.table = table(
+            models=(self.model,),
+            upstreams=tuple(upstream(id=name, credential_id=credential_id) for name in script),
+            credentials=Credentials(values={"c": "sk-provider"}),
+        )
+        self.dispatcher = Dispatcher(
+            self.upstreams, self.health, monotonic_ms=lambda: self.now_ms, sleep=self._sleep, draw=lambda: 0.5
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    async def send(self, *, stream: bool = False) -> Dispatched:
+        """One call through the dispatcher; what it acquired is released."""
+        ask = Ask(model="echo", stream=stream)
+        plan = resolve(self.table, Principal(key(), "c1"), ask, draw=lambda: 0.5)
+        sent = await self.dispatcher.dispatch(exchange(of=self.table), ask, plan, ceiling=None)
+        self.dispatcher.release(sent.candidate)
+        return sent
+
+    async def told(self, **how: Any) -> NotDispatchedError:
+        """The error of a call that nobody answers."""
+        with pytest.raises(NotDispatchedError) as caught:
+            await self.send(**how)
+        return caught.value
+
+    def in_flight(self) -> int:
+        """Calls that the health still counts."""
+        return sum(state.in_flight for state in self.health.summary([self.model], 0))
+
+
+@pytest.mark.parametrize("failure", [CONNECT, SLOW, GARBLED, Reply(500), Reply(503), Reply(429)], ids=str)
+async def test_the_next_target_answers_for_one_that_fails(failure: Any) -> None:
+    """Before the first byte another target is tried; the failed answer is closed and nothing stays counted."""
+    run = Run(a=[failure], b=[Reply()])
+    sent = await run.send()
+
+    assert (sent.candidate.target.name, sent.attempts) == ("b", 2)
+    assert run.upstreams.asked == ["a", "b"]
+    assert run.in_flight() == 0
+    assert getattr(failure, "closed", 1) >= 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (CONNECT, 502, "upstream_unreachable"),
+        (SLOW, 504, "upstream_timeout"),
+        (GARBLED, 502, "upstream_error"),
+        (Reply(500), 502, "upstream_error"),
+        (Reply(503), 503, "upstream_unavailable"),
+        (Reply(529), 503, "upstream_unavailable"),
+        (Reply(504), 504, "upstream_timeout"),
+        (Reply(401), 502, "upstream_auth_error"),
+        (Reply(403), 502, "upstream_auth_error"),
+        (Reply(307, headers=(("location", "http://evil/"),)), 502, "upstream_error"),
+    ],
+    ids=str,
+)
+async def test_what_the_client_is_told_is_never_a_500_nor_the_upstreams_401(
+    failure: Any, status: int, code: str
+) -> None:
+    """Each failure has its own clear status; our credential's trouble is not shown as the client's."""
+    error = await Run(a=[failure]).told()
+
+    assert (error.told.status, error.told.code) == (status, code)
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+async def test_a_request_that_the_upstream_calls_wrong_is_not_tried_elsewhere(status: int) -> None:
+    """The upstream's own words are kept for the client, and no second target is bothered."""
+    run = Run(a=[Reply(status, b'{"error":{"message":"bad"}}')], b=[Reply()])
+    with pytest.raises(RejectedError) as caught:
+        await run.send()
+
+    assert (caught.value.status, caught.value.body) == (status, b'{"error":{"message":"bad"}}')
+    assert run.upstreams.asked == ["a"]
+    assert run.in_flight() == 0
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 4])
+async def test_attempts_are_counted_over_all_targets(attempts: int) -> None:
+    """retry.attempts more than one, round and round, with a growing pause before a target is asked again."""
+    run = Run(rules={"retry": Retry(attempts=attempts)}, a=[CONNECT], b=[CONNECT])
+    error = await run.told()
+
+    assert error.attempts == len(run.upstreams.asked) == attempts + 1
+    assert run.upstreams.asked == ["a", "b", "a", "b", "a"][: attempts + 1]
+    assert run.pauses == [0.1, 0.1, 0.2][: max(attempts - 1, 0)]
+
+
+async def test_only_the_named_causes_are_tried_again() -> None:
+    """A cause that the model does not name ends the call at once."""
+    run = Run(rules={"retry": Retry(attempts=3, causes=("ConnectFailure",))}, a=[SLOW], b=[Reply()])
+    await run.told()
+
+    assert run.upstreams.asked == ["a"]
+
+
+async def test_a_target_that_asked_for_rest_is_left_alone_and_its_wait_passed_on() -> None:
+    """429 with Retry-After: not asked again by this call nor by the next, and the client hears the wait."""
+    run = Run(a=[Reply(429, headers=(("retry-after", "7"),))])
+    error = await run.told()
+
+    assert (error.told.status, dict(error.told.headers)["retry-after"]) == (429, "7")
+    assert run.upstreams.asked == ["a"]
+
+    both = Run(a=[Reply(429, headers=(("retry-after", "7"),))], b=[Reply()])
+    await both.send()
+    await both.send()
+    assert both.upstreams.asked == ["a", "b", "b"]
+
+
+async def test_a_target_that_keeps_failing_is_set_aside_and_comes_back() -> None:
+    """After the model's number of failures in a row a target is not asked until its ejection is over."""
+    rules = {"health": HealthRule(consecutive_failures=2, ejection_ms=1_000), "retry": Retry(attempts=1)}
+    run = Run(rules=rules, a=[CONNECT, CONNECT, Reply()], b=[Reply()])
+    for _ in range(3):
+        await run.send()
+    assert run.upstreams.asked == ["a", "b", "a", "b", "b"]
+
+    run.now_ms = 1_001
+    assert (await run.send()).candidate.target.name == "a"
+
+
+async def test_a_stream_is_tried_elsewhere_until_its_first_byte_came() -> None:
+    """An empty stream, a reset or a stall before any byte is no answer yet."""
+    events = (("content-type", "text/event-stream; charset=utf-8"),)
+    for start in (
+        Reply(200, b"", headers=events),
+        Reply(200, SLOW, headers=events),
+        Reply(200, GARBLED, headers=events),
+    ):
+        run = Run(a=[start], b=[Reply(200, b"data: x\n\n", headers=events)])
+        sent = await run.send(stream=True)
+
+        assert (sent.candidate.target.name, sent.first_chunk) == ("b", b"data: x\n\n")
+        assert start.closed == 1
+
+
+async def test_time_is_shared_by_all_attempts() -> None:
+    """No attempt may wait longer than what is left of the request's time; with none left nobody is asked."""
+    run = Run(rules={"timeouts": Timeouts(request_ms=2_000, connect_ms=3_000, first_token_ms=60_000)}, a=[Reply()])
+    run.now_ms = 1_500.0
+    await run.send(stream=True)
+    patience = run.upstreams.patience[0]
+    assert (patience.connect_ms, patience.first_byte_ms) == (500, 500)
+
+    run.now_ms = 2_000.0
+    await run.told()
+    assert len(run.upstreams.asked) == 1
+
+
+async def test_a_full_target_is_passed_over_and_a_full_model_says_so() -> None:
+    """MaxConcurrency holds on this replica; when every target is full the client hears 503 and when to come back."""
+    run = Run(a=[Reply()])
+    target = run.model.targets[0]
+    full = Target(name=target.name, upstream_id=target.upstream_id, max_concurrency=0)
+    run.model = model(targets=(full,))
+    run.table = table(models=(run.model,), upstreams=(upstream(id="a"),))
+    error = await run.told()
+
+    assert (error.told.status, error.told.code, run.upstreams.asked) == (503, "overloaded", [])
+
+
+async def test_a_credential_is_taken_from_the_table_or_the_target_is_no_target() -> None:
+    """The provider's key goes to the upstream alone; without it nothing is sent."""
+    run = Run(a=[Reply()], credential_id="c")
+    await run.send()
+    assert run.upstreams.credentials == ["sk-provider"]
+
+    missing = Run(a=[Reply()], credential_id="gone")
+    error = await missing.told()
+    assert (error.told.status, error.told.code) == (503, "provider_not_ready")
+    assert missing.upstreams.asked == []
