@@ -219,9 +219,45 @@ async def test_an_account_that_expired_stays_gone(store: RedisStore, redis_serve
     await store.reserve(take("h", past, ttl_ms=0))
     await store.reserve(take("i", past, ttl_ms=60_000))
     await store.reap()
+    after_reaping = redis_server.client.exists(account("a"))
     await store.settle(end(take("i", past), 30))
 
-    assert not redis_server.client.exists(account("a"))
+    assert (after_reaping, redis_server.client.exists(account("a"))) == (0, 0)
+
+
+async def test_a_lost_account_is_not_given_back_what_it_lost(store: RedisStore, redis_server: RedisServer) -> None:
+    """When an account is gone and its hold is not, the settlement posts what was spent and nothing goes below zero."""
+    reservation = take("h", charge(100))
+    await store.reserve(reservation)
+    redis_server.client.delete(account("a"))
+    await store.settle(end(reservation, 30))
+
+    assert await _figures(store) == Account(30, 0, 0)
+
+
+@pytest.mark.parametrize("broken", ["bucket", "slots", "account", "usage"])
+async def test_a_settlement_that_fails_can_be_repeated(
+    store: RedisStore, redis_server: RedisServer, broken: str
+) -> None:
+    """A settlement that meets somebody else's value changes nothing, and counts once when the value is gone."""
+    usage = KeyUsage("vk", "2026-09", 1, 1, 1, 30, 1)
+    settlement = end(take("h", rate(9), slot(1), charge(100)), 30, used=(5,), usage=usage)
+    keys = {"bucket": names.bucket("vk", "Requests", 60_000), "slots": names.slots("vk"), "account": account("a")}
+    key = {**keys, "usage": names.key_usage("vk", "2026-09")}[broken]
+    await store.reserve(settlement.reservation)
+    before = redis_server.client.dump(key)
+    redis_server.client.delete(key)
+    redis_server.client.lpush(key, "x")
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.settle(settlement)
+    redis_server.client.delete(key)
+    if before is not None:
+        redis_server.client.restore(key, 0, before)
+    await store.settle(settlement)
+
+    assert await _figures(store) == Account(30, 0, 0)
+    assert redis_server.client.hget(names.key_usage("vk", "2026-09"), "requests") == b"1"
+    assert isinstance(await store.reserve(take("i", slot(1))), Held)
 
 
 async def test_amounts_stay_exact_up_to_the_cap(store: RedisStore) -> None:

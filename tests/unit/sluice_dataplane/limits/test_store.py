@@ -105,11 +105,11 @@ async def test_settling_may_spend_more_than_was_held(stand: Stand) -> None:
 async def test_lost_hold_is_posted(stand: Stand) -> None:
     """A store that forgot a hold still posts what the call spent, and gives nothing back that it never took."""
     reservation = take("h", rate(50), slot(1), charge(100))
-    await stand.store.reserve(take("other", rate(30)))
+    await stand.store.reserve(take("other", rate(55)))
     await stand.store.settle(end(reservation, 40, used=(0,)))
 
     assert await stand.account() == Account(40, 0, 0)
-    assert await stand.store.reserve(take("i", rate(0))) == Held((RateState(30, 30_000),), ())
+    assert await stand.store.reserve(take("i", rate(0))) == Held((RateState(5, 55_000),), ())
 
 
 async def test_all_settlements_of_a_batch_count(stand: Stand) -> None:
@@ -262,6 +262,17 @@ async def test_owner_settles_an_orphan(stand: Stand) -> None:
 
     assert await stand.account() == Account(250, 0, 0)
     assert await stand.store.reserve(take("i", rate(0))) == Held((RateState(35, 25_000),), ())
+
+
+async def test_an_orphan_is_not_brought_back(stand: Stand) -> None:
+    """Extending a hold that was orphaned leaves it orphaned, and takes no slot that may be another's by now."""
+    await stand.store.reserve(take("h", slot(1), charge(10), ttl_ms=5_000))
+    stand.advance(5_000)
+    await stand.store.reap()
+    await stand.store.extend(["h"], 60_000)
+
+    assert isinstance(await stand.store.reserve(take("i", slot(1))), Held)
+    assert await stand.account() == Account(0, 0, 10)
 
 
 async def test_reaping_takes_at_most_a_hundred(stand: Stand) -> None:
