@@ -27,6 +27,7 @@ class World:
     """What documents declare.  ``origins`` says where each object stands."""
 
     resources: list[Parsed] = field(default_factory=list)
+    invalid: list[Invalid] = field(default_factory=list)  # what is left out of a lenient world still has its say
     secrets: dict[ObjectName, dict[str, bytes]] = field(default_factory=dict)
     config_maps: dict[ObjectName, dict[str, bytes]] = field(default_factory=dict)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class World:
             keys=tuple(each for each in self.resources if isinstance(each, VirtualKey)),
             budgets=tuple(each for each in self.resources if isinstance(each, Budget)),
             providers=tuple(each for each in self.resources if isinstance(each, ModelProvider)),
+            invalid=tuple(self.invalid),
             secrets={name: SecretContent("", values) for name, values in secrets.items()},
             config_maps={name: SecretContent("", values) for name, values in self.config_maps.items()},
             namespaces={
@@ -89,6 +91,7 @@ def _add_resource(world: World, document: Document, kind: str) -> None:
     parsed = parse(document.content)
     if isinstance(parsed, Invalid):
         world.problems.append(Problem(document.origin, f"{kind} {parsed.name}: {parsed.message}"))
+        world.invalid.append(parsed)
     elif _is_new(world, document, (kind, parsed.metadata.namespace, parsed.metadata.name)):
         world.resources.append(parsed)
 

@@ -144,3 +144,11 @@ def test_leniency_makes_problems_warnings() -> None:
 
     assert world.problems == []
     assert len(world.warnings) == len(world.resources) == 1
+
+
+def test_an_invalid_budget_that_is_left_out_still_has_its_say() -> None:
+    """Left out is not let loose: the compiler is told of it, so that the keys it selects do not run without it."""
+    broken = budget(spec={"limit": {"unit": "Euros", "amount": "5"}, "subject": {"virtualKeySelector": {}}})
+    world = lenient(world_of(broken))
+
+    assert [invalid.name for invalid in inventory_of(world).invalid] == ["b"]
