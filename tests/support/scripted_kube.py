@@ -7,6 +7,7 @@ give instead, first come first served; each says which requests it is for.
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -150,17 +151,17 @@ async def silence(request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def scripted_kube() -> AsyncGenerator[ScriptedKube, None]:
-    """A scripted API server on a free port of this machine, over plain HTTP."""
+async def scripted_kube(tls: ssl.SSLContext | None = None) -> AsyncGenerator[ScriptedKube, None]:
+    """A scripted API server on a free port of this machine, over plain HTTP unless *tls* is given."""
     kube = ScriptedKube()
     app = web.Application()
     app.router.add_get("/{path:.*}", kube.handle)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        kube.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        kube.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
         yield kube
     finally:
         await runner.cleanup()

@@ -1,8 +1,11 @@
 """The API server's door: who we are, and how long a token is believed."""
 
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from sluice_contract import codec, names
@@ -81,6 +84,42 @@ async def test_unusable_authorities_are_said(tmp_path: Path, content: bytes | No
     with pytest.raises(ApiServerError, match=r"ca\.crt cannot be read"):
         async with ApiServer(Access("https://127.0.0.1:1", None, ca_file), "n", patience=Patience(), clock=lambda: 0.0):
             pass
+
+
+@pytest.fixture
+def old_fashioned(tmp_path: Path) -> tuple[Path, Path]:
+    """A server's certificate, and its authority without the extensions that newer ones have."""
+    ca, key, leaf = (tmp_path / name for name in ("ca.crt", "ca.key", "leaf.pem"))
+    config = tmp_path / "openssl.cnf"
+    config.write_text("[req]\ndistinguished_name=dn\n[dn]\n[ca]\nbasicConstraints=CA:TRUE\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", ca, "-subj", "/CN=ca",
+            "-days", "2", "-config", config, "-extensions", "ca")  # fmt: skip
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "leaf.key", "-out", tmp_path / "leaf.csr",
+            "-subj", "/CN=server", "-config", config)  # fmt: skip
+    (tmp_path / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", tmp_path / "leaf.csr", "-CA", ca, "-CAkey", key, "-CAcreateserial", "-days", "2",
+            "-extfile", tmp_path / "san", "-out", leaf)  # fmt: skip
+    leaf.write_text(leaf.read_text() + (tmp_path / "leaf.key").read_text())
+    return ca, leaf
+
+
+def openssl(*arguments: str | Path) -> None:
+    """Run openssl."""
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+async def test_old_fashioned_authority_is_trusted(old_fashioned: tuple[Path, Path]) -> None:
+    """A cluster whose authority lacks newer extensions is reached, and one of another authority is not."""
+    ca, leaf = old_fashioned
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(leaf)
+    async with scripted_kube(context) as kube:
+        kube.publish(PARTS)
+        async with ApiServer(Access(kube.url, None, ca), "n", patience=Patience(), clock=lambda: 0.0) as server:
+            assert await server.get("configmaps", MODELS) == PARTS[codec.MODELS]
+        async with ApiServer(Access(kube.url), "n", patience=Patience(), clock=lambda: 0.0) as server:
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await server.get("configmaps", MODELS)
 
 
 async def test_absent_object_is_no_error(kube: ScriptedKube) -> None:
