@@ -119,9 +119,10 @@ class _GoneError(Exception):
 
 
 class ScriptedUpstream:
-    """The server; an async context manager.  ``port`` 0 takes a free one."""
+    """The server; an async context manager.  ``port`` 0 takes a free one; ``host`` is an address of this machine."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = port
         self.models: dict[str, Fault] = {}
         self.seen: deque[Seen] = deque(maxlen=MAX_SEEN)
@@ -134,7 +135,7 @@ class ScriptedUpstream:
     @property
     def base_url(self) -> str:
         """What a ModelProvider's baseURL would be."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self.host}:{self.port}/v1"
 
     @property
     def open_connections(self) -> int:
@@ -146,7 +147,7 @@ class ScriptedUpstream:
         self._queue.extend(faults)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=2**20)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

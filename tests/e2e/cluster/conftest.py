@@ -1,13 +1,16 @@
 """A cluster, our images in it, and the gateway installed by its chart."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
+import httpx
 import pytest
 
+from support.doors import Doors, clients, open_doors
 from support.kube import Cluster, start_cluster
 from support.release import Release, Values, built_images, helm_install, helm_uninstall
+from support.tenants import Team, connected
 
 NAMESPACES: Final = pytest.StashKey[list[str]]()  # what a test has to do with
 
@@ -49,6 +52,34 @@ def new_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[
 
 
 @pytest.fixture
+async def api_client(cluster: Cluster) -> AsyncIterator[httpx.AsyncClient]:
+    """A warm client of the API server."""
+    async with connected(cluster) as client:
+        yield client
+
+
+@pytest.fixture
+def new_team(
+    cluster: Cluster, api_client: httpx.AsyncClient, new_namespace: Callable[[str], str]
+) -> Callable[[str], Team]:
+    """Makes teams, each with a namespace of its own."""
+    return lambda story: Team(cluster, api_client, new_namespace(story))
+
+
+@pytest.fixture
+async def doors(cluster: Cluster, gateway: Release) -> Doors:
+    """Ways from here to the shared release's replicas."""
+    return await open_doors(cluster, gateway)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client for doors, which keeps its connections."""
+    async with clients() as made:
+        yield made
+
+
+@pytest.fixture
 def install(
     cluster: Cluster, images: Values, new_namespace: Callable[[str], str]
 ) -> Iterator[Callable[[str, Values], Release]]:
@@ -64,6 +95,11 @@ def install(
     yield make
     for release in made:
         helm_uninstall(cluster, release)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stories that install releases of their own come first: the shared one watches every namespace, theirs too."""
+    items.sort(key=lambda item: "gateway" in getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,6 @@
-"""What the stories share: figures that are printed, a Redis, a scripted provider, and logs where a test failed."""
+"""What the stories share: a Redis, a scripted provider, and logs where a test failed."""
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
@@ -25,12 +25,6 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
         yield running
 
 
-@pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
-    """``figure("revocation", "41 ms")``: a measured figure, shown at the end of the run."""
-    return record_property
-
-
 def pytest_runtest_setup() -> None:
     """Forget the processes of the tests before, but for those that several tests share."""
     PROCESSES[:] = [process for process in PROCESSES if process.alive]
@@ -43,17 +37,3 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.failed:
         report.sections += [(f"end of {process.name}", process.said()[-LOG_CHARACTERS:]) for process in PROCESSES]
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """All figures."""
-    told = [
-        f"{report.nodeid.rpartition('::')[2]}: {name} = {value}"
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if isinstance(report, pytest.TestReport) and report.when == "call"
-        for name, value in report.user_properties
-    ]
-    if told:
-        terminalreporter.section("figures")
-        terminalreporter.write_line("\n".join(told))
