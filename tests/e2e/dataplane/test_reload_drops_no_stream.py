@@ -50,7 +50,8 @@ async def test_streams_outlive_reloads_byte_for_byte(
     upstream.models["long-stream"] = Fault(chunks=40, chunk_delay_ms=100)
     async with fleet(tmp_path, generation(0, upstream.base_url)) as planes, asyncio.TaskGroup() as tasks:
         asked = [bool(number % 2) for number in range(STREAMS)]
-        bodies = [chat(model_name="long", **({"stream_options": {"include_usage": True}} if a else {})) for a in asked]
+        options = [{"stream_options": {"include_usage": True}} if wanted else {} for wanted in asked]
+        bodies = [{**chat(model_name="long"), **option} for option in options]
         running = [tasks.create_task(stream(planes[0], body)) for body in bodies]
         for number in range(1, CHANGES + 1):
             await planes.apply(generation(number, upstream.base_url))
@@ -92,12 +93,12 @@ async def test_a_call_sees_one_configuration(tmp_path: Path, upstream: ScriptedU
 
     assert {answer.status_code for answer in answers} == {200}
     for seen in upstream.seen:
-        number = seen.headers["x-generation"]
-        assert seen.json()["model"] == f"model-{number}"
-        assert seen.headers["authorization"] == f"Bearer secret-{number}"
+        told_number = seen.headers["x-generation"]
+        assert seen.json()["model"] == f"model-{told_number}"
+        assert seen.headers["authorization"] == f"Bearer secret-{told_number}"
     assert {record.revision for record in told} == set(revisions)
     for record in told:
-        number = revisions[record.revision]
-        assert (record.upstream_model, record.price_version) == (f"model-{number}", f"price-{number}")
-        assert record.cost_nusd == record.usage.input * number
+        made_under = revisions[record.revision]
+        assert (record.upstream_model, record.price_version) == (f"model-{made_under}", f"price-{made_under}")
+        assert record.cost_nusd == record.usage.input * made_under
     assert len(told) == len(answers)
