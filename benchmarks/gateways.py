@@ -79,7 +79,7 @@ apiVersion: sluice.dev/v1alpha1
 kind: Budget
 metadata: {name: tokens}
 spec:
-  limit: {unit: TotalTokens, amount: "900000000000000"}
+  limit: {unit: TotalTokens, amount: "900000000000"}
   period: {type: Calendar, calendar: {unit: Day, timeZone: UTC}}
 """)
 

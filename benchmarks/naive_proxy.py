@@ -30,6 +30,7 @@ async def serve() -> web.Application:
 
     app = web.Application()
     app.router.add_post("/{path:.*}", forward)
+    app.on_cleanup.append(lambda _: session.close())
     return app
 
 
