@@ -22,6 +22,7 @@ from sluice_dataplane.limits.scripts import Command, Scripts
 from sluice_dataplane.limits.store import Account, Held, Refused, Reservation, Settlement
 
 CONNECT_S: Final = 1.0
+REPLY_S: Final = 1.0  # callers wait less; a connection is given up only when it is surely in doubt
 EXCHANGE_DEADLINES: Final = 4  # how long the link itself waits: its callers have long been let go by then
 
 _PASSING: Final = (
@@ -52,11 +53,11 @@ class RedisLink:
 
     def __init__(self, url: str, scripts: Scripts, *, deadline_s: float) -> None:
         self._scripts = scripts
-        self._deadline_s = deadline_s
+        self._patience_s = max(REPLY_S, deadline_s)
         self._pool = ConnectionPool.from_url(
             url,
             protocol=2,
-            socket_timeout=None,  # the deadline is around the whole batch
+            socket_timeout=None,  # patience is with the whole batch
             socket_connect_timeout=CONNECT_S,
             retry=Retry(NoBackoff(), 0),
             **({} if url.startswith("unix:") else {"socket_keepalive": True}),
@@ -81,7 +82,7 @@ class RedisLink:
     async def _exchange(self, commands: Sequence[Command]) -> Sequence[Reply]:
         try:
             connection = self._connection or await self._connect()
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._patience_s):
                 replies = await _roundtrip(connection, commands)
                 missing = [n for n, reply in enumerate(replies) if isinstance(reply, exceptions.NoScriptError)]
                 if missing:

@@ -44,7 +44,7 @@ def test_a_full_bucket_gives_exactly_its_burst(amount: int, window_ms: int, burs
     rate = _rate(amount, burst, window_ms)
     debt = given = 0
     cost = gcra.cost_us(1, amount, window_ms)
-    while gcra.wait_us(debt, cost, gcra.burst_us(rate)) == 0:
+    while given <= burst and gcra.wait_us(debt, cost, gcra.burst_us(rate)) == 0:
         debt, given = debt + cost, given + 1
 
     if window_ms * 1000 // amount > burst:
