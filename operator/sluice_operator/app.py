@@ -101,7 +101,7 @@ class Leader:
         await self._begin()
         self.ready = True
         settings = self._settings
-        watching = Watching(namespaces=settings.watch_namespaces, heard=self._heard, restarted=self._relist_soon.set)
+        watching = Watching(namespaces=settings.watch_namespaces, heard=self._heard, deaf=self._relist_soon.set)
         self._publisher.changed(Change(dirty=True, urgent=True))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watching.run(), name="watch")

@@ -38,12 +38,16 @@ log = logging.getLogger(__name__)
 
 
 class Watching:
-    """kopf, kept running.  ``heard`` is called in the event loop that called ``run``."""
+    """kopf, kept running.
 
-    def __init__(self, *, namespaces: tuple[str, ...], heard: Heard, restarted: Callable[[], None]) -> None:
+    ``heard`` is called in the event loop that called ``run``, with a kind, a manifest and whether it is deleted;
+    ``deaf`` when something may have been missed.
+    """
+
+    def __init__(self, *, namespaces: tuple[str, ...], heard: Heard, deaf: Callable[[], None]) -> None:
         self._namespaces: Final = namespaces
         self._heard: Final = heard
-        self._restarted: Final = restarted
+        self._deaf: Final = deaf
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -55,17 +59,20 @@ class Watching:
         pause_seconds = _FIRST_PAUSE_SECONDS
         while True:
             began = loop.time()
-            await self._run_once(_registry(hear, cluster_wide=not self._namespaces))
+            await self._run_once(hear)
             lasted_seconds = loop.time() - began
             pause_seconds = _FIRST_PAUSE_SECONDS if lasted_seconds > 60 else min(pause_seconds * 2, _MAX_PAUSE_SECONDS)
             WATCH_RESTARTS.inc()
             log.warning("watch.ended", extra={"seconds": round(lasted_seconds, 3)})
+            self._deaf()  # now, and again when it listens: what it lists then shows nothing of what went meanwhile
             await asyncio.sleep(pause_seconds)
-            self._restarted()
+            self._deaf()
 
-    async def _run_once(self, registry: kopf.OperatorRegistry) -> None:
+    async def _run_once(self, hear: Heard) -> None:
         """Run kopf in a thread until it ends, however it ends; cancelling ends it."""
         loop, ended, stop = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        registry = _registry(hear, stop, cluster_wide=not self._namespaces)
 
         def work() -> None:
             try:
@@ -85,14 +92,17 @@ class Watching:
 
 
 async def _operate(registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], stop: threading.Event) -> None:
-    await kopf.operator(
-        registry=registry,
-        settings=_settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-        stop_flag=stop,
-    )
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            stop_flag=stop,
+        )
+    finally:
+        stop.set()  # a thread of this loop waits for it, and the loop would wait for that thread
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -106,7 +116,7 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _registry(heard: Heard, *, cluster_wide: bool) -> kopf.OperatorRegistry:
+def _registry(heard: Heard, stop: threading.Event, *, cluster_wide: bool) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     # Where only some namespaces are ours to see, they are read by name at each relist.
     core = {**_CORE, "namespaces": "Namespace"} if cluster_wide else _CORE
@@ -114,7 +124,7 @@ def _registry(heard: Heard, *, cluster_wide: bool) -> kopf.OperatorRegistry:
         kopf.on.event(API_GROUP, API_VERSION, plural, registry=registry)(_handler(kind, heard))
     for plural, kind in core.items():
         kopf.on.event("", "v1", plural, registry=registry)(_handler(kind, heard))
-    kopf.on.login(registry=registry)(_login)
+    kopf.on.login(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(_login_or(stop))
     return registry
 
 
@@ -126,8 +136,15 @@ def _handler(kind: str, heard: Heard) -> Callable[..., Any]:
     return hear
 
 
-async def _login(**given: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401  # whatever kopf passes
-    # As the cluster's door does: a kubeconfig that is named comes before the pod's account.
-    named = os.environ.get("KUBECONFIG")
-    ways = (kopf.login_with_kubeconfig, kopf.login_with_service_account)
-    return next((found for way in (ways if named else ways[::-1]) if (found := way(**given))), None)
+def _login_or(stop: threading.Event) -> Callable[..., Any]:
+    async def login(**given: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401  # whatever kopf passes
+        # As the cluster's door does: a kubeconfig that is named comes before the pod's account.
+        named = os.environ.get("KUBECONFIG")
+        ways = (kopf.login_with_kubeconfig, kopf.login_with_service_account)
+        try:
+            return next((found for way in (ways if named else ways[::-1]) if (found := way(**given))), None)
+        except Exception:
+            stop.set()  # or kopf would go on for ever without credentials, and hear nothing
+            raise
+
+    return login

@@ -32,6 +32,9 @@ PROVEN_ELSEWHERE = {
     "sluice_operator/inventory.py": "declarations; the compiler's tests",
     "sluice_operator/verdicts.py": "declarations; the compiler's tests",
     "sluice_operator/__main__.py": "tests/e2e/cluster",
+    "sluice_operator/app.py": "tests/e2e/cluster/operator",
+    "sluice_operator/handlers.py": "tests/e2e/cluster/operator/test_watching.py",
+    "sluice_operator/cluster/lease.py": "tests/e2e/cluster/operator/test_lease.py",
 }
 
 # In pieces, so that this file does not find itself.

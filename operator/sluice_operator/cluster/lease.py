@@ -7,6 +7,7 @@ hangs must not outlive the Lease), survival of refused connections, and a releas
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -17,14 +18,23 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from sluice_operator.errors import OperatorError
 
-LEASE_SECONDS: Final = 15
-RENEW_DEADLINE_SECONDS: Final = 10  # after this without a renewal we stop, five seconds before anyone else may start
-RETRY_SECONDS: Final = 2
 _EXCHANGE_SECONDS: Final = 3
 
 log = logging.getLogger(__name__)
 # The client writes each missed renewal with the whole exception; the outcome is told here.
 logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """After *renew_seconds* without a renewal we stop; others may start *lease_seconds* after the last one."""
+
+    lease_seconds: int = 15
+    renew_seconds: int = 10
+    retry_seconds: int = 2
+
+
+_TERMS: Final = Terms()
 
 
 class LeaseLostError(OperatorError):
@@ -64,7 +74,8 @@ async def _bounded(exchange: Awaitable[Any], otherwise: Any) -> Any:  # noqa: AN
 class Lease:
     """The Lease *name* of *namespace*, wanted for *holder*."""
 
-    def __init__(self, api: ApiClient, *, name: str, namespace: str, holder: str) -> None:
+    def __init__(self, api: ApiClient, *, name: str, namespace: str, holder: str, terms: Terms = _TERMS) -> None:
+        self._terms: Final = terms
         self._lock: Final = _PatientLock(name, namespace, holder, api)
         self._api: Final = CoordinationV1Api(api)
         self._held = False
@@ -81,15 +92,15 @@ class Lease:
             leading.set()
 
         async def lost() -> None:
-            message = f"not renewed for {RENEW_DEADLINE_SECONDS} s"
+            message = f"the Lease was not renewed for {self._terms.renew_seconds} s"
             raise LeaseLostError(message)
 
         election = LeaderElection(
             Config(
                 lock=self._lock,
-                lease_duration=LEASE_SECONDS,
-                renew_deadline=RENEW_DEADLINE_SECONDS,
-                retry_period=RETRY_SECONDS,
+                lease_duration=self._terms.lease_seconds,
+                renew_deadline=self._terms.renew_seconds,
+                retry_period=self._terms.retry_seconds,
                 onstarted_leading=mark,
                 onstopped_leading=lost,
             )

@@ -17,7 +17,7 @@ from sluice_operator.publisher.parallel import each
 from sluice_operator.publisher.world import World
 
 _AT_ONCE: Final = 16
-MAX_AT_A_TIME: Final = 200  # then the world is compiled again, so that a revocation does not wait for ten thousand keys
+MAX_AT_A_TIME: Final = 500  # then the world is compiled again, and those that were made begin to work
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,12 @@ class KeyMaker:
         """Why a wanted Secret could not be made, by the uid of its VirtualKey."""
         return self._refused
 
-    async def make(self, wanted: Sequence[WantedSecret]) -> int:
+    async def make(self, wanted: Sequence[WantedSecret], *, pressing: Callable[[], bool]) -> int:
         """Make the first MAX_AT_A_TIME of *wanted*; how many Secrets are there now that were not.
+
+        Args:
+            wanted: all that are wanted.
+            pressing: whether something came up that must not wait for them; then the rest is left for later.
 
         Raises:
             ClusterError: the API server is away; what was made by then is in the world.
@@ -55,6 +59,8 @@ class KeyMaker:
 
         async def one(want: WantedSecret) -> None:
             nonlocal made
+            if pressing():
+                return
             try:
                 refusal = await self._make(want)
             except ClusterError as error:

@@ -105,7 +105,7 @@ class Publisher:
         sequence, refused = await self._publish(compilation.snapshot)
         wake_ms = compilation.next_change_ms
         try:
-            made = await self._parts.keys.make(compilation.wanted_secrets)
+            made = await self._parts.keys.make(compilation.wanted_secrets, pressing=self._pressing)
         except ClusterError as error:
             log.warning("key.failed", extra={"error": str(error)})
             made, wake_ms = 0, self._now_ms() + _KEYS_RETRY_MS
@@ -152,6 +152,9 @@ class Publisher:
             log.info("published", extra={"revision": self._parts.revisions.newest, "changed": len(changed)})
             self.published.fire()
         return sequence, None
+
+    def _pressing(self) -> bool:
+        return self._pace.urgent_ms is not None
 
     def _differs(self, part: str, data: bytes) -> bool:
         return self._parts.world.parts.get(part, (0, None))[1] != codec.digest(data)
