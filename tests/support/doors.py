@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,13 @@ def node_address(cluster: Cluster) -> str:
     """An address of a node that this machine reaches."""
     addresses = cluster.list("nodes")[0]["status"]["addresses"]
     return next(str(each["address"]) for each in addresses if each["type"] == "InternalIP")
+
+
+def here_address(cluster: Cluster) -> str:
+    """The address of this machine that pods reach."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((node_address(cluster), 9))  # sends nothing
+        return str(probe.getsockname()[0])
 
 
 @contextlib.asynccontextmanager
