@@ -4,17 +4,17 @@ import random
 import time
 from typing import Any
 
-from sluice_contract.snapshot import Model, Upstream
+from sluice_contract.snapshot import Model
 from sluice_contract.usage import UsageRecord
 from sluice_dataplane.config.holder import Holder
-from sluice_dataplane.config.table import Table
-from sluice_dataplane.exchange import Exchange, Principal
+from sluice_dataplane.exchange import Exchange
 from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.redis import RedisStore
 from sluice_dataplane.limits.store import HoldStore
 from sluice_dataplane.pipeline import Parts, Pipeline
 from sluice_dataplane.pipeline.admit import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatcher
+from sluice_dataplane.pipeline.settle import Result
 from sluice_dataplane.settings import Settings
 from sluice_dataplane.surface.door import Door
 from sluice_dataplane.telemetry.log import LineWriter
@@ -80,16 +80,13 @@ class DataPlane:
             max_inflight=settings.max_inflight,
         )
 
-    def _observe(self, record: UsageRecord, exchange: Exchange, principal: Principal, code: str) -> None:
-        model = exchange.table.granted(principal.key, record.model)
-        upstream = _upstream_of(model, record.target, exchange.table)
-        self.observer.settled(
-            record,
-            model=model.name if model is not None else "",
-            provider=upstream.provider_name if upstream is not None else "",
-            traceparent=next((value for name, value in exchange.headers if name == "traceparent"), ""),
-            code=code,
-        )
+    def _observe(self, record: UsageRecord, exchange: Exchange, result: Result, model: Model) -> None:
+        candidate, parent = result.candidate, ""
+        for name, value in exchange.headers:
+            if name == "traceparent":
+                parent = value
+        provider = candidate.upstream.provider_name if candidate is not None else ""
+        self.observer.settled(record, model=model.name, provider=provider, traceparent=parent, code=result.code)
 
     def ready(self) -> bool:
         """Whether calls should be sent here: a table is in force and we are not on our way out."""
@@ -116,11 +113,6 @@ class DataPlane:
             reason = "Ejected" if state.ejected else "Resting" if state.resting else "OK"
             shown[state.model.uid][state.target.name] = {"healthy": reason == "OK", "reason": reason}
         return shown
-
-
-def _upstream_of(model: Model | None, target_name: str, table: Table) -> Upstream | None:
-    targets = model.targets if model is not None else ()
-    return next((table.upstreams.get(t.upstream_id or "") for t in targets if t.name == target_name), None)
 
 
 def _store(settings: Settings) -> HoldStore:

@@ -19,12 +19,16 @@ MAX_REMEMBERED: Final = 10_000  # names come from clients: what is remembered of
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rules:
-    """What counts a call of one key to one model: budgets (nearest first) and limits with the id they belong to."""
+    """What counts a call of one key to one model: budgets (nearest first) and limits with the id they belong to.
+
+    ``prepared`` is for whoever works something out from them; it dies with the table.
+    """
 
     budgets: tuple[Budget, ...]
     limits: tuple[tuple[str, Limit], ...]
+    prepared: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sluice_contract.snapshot import Model
 from sluice_contract.usage import UsageRecord
 from sluice_dataplane.dialects import openai
 from sluice_dataplane.errors import GatewayError, InvalidRequestError, StoreError, UnavailableError, error_body
@@ -20,15 +21,15 @@ from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispat
 from sluice_dataplane.pipeline.read import read
 from sluice_dataplane.pipeline.relay import Relay, StreamEnd, Watch, whole
 from sluice_dataplane.pipeline.resolve import resolve
+from sluice_dataplane.pipeline.settle import Books, Result, Tab
 from sluice_dataplane.pipeline.settle import Held as Taken
-from sluice_dataplane.pipeline.settle import Result, Tab
 from sluice_dataplane.usage.ledger import Ledger
 from sluice_dataplane.usage.meter import Meter
 
 _JSON: Headers = (("content-type", "application/json"),)
 _EVENTS: Headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
-Observe = Callable[[UsageRecord, Exchange, Principal, str], None]
+Observe = Callable[[UsageRecord, Exchange, Result, Model], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._books = Books(parts.ledger.settle, parts.observe, parts.clock_ms, parts.monotonic_ms)
 
     async def run(self, exchange: Exchange) -> Answer:
         """The answer to *exchange*.  By the time an error is raised, everything that was held is settled."""
@@ -81,7 +83,9 @@ class Pipeline:
 
     async def _admit(self, demand: Demand, now_ms: int) -> Headers:
         try:
-            admission: Held | Refused = await self._parts.ledger.open(demand.reservation, closed=demand.needs_store)
+            admission: Held | Refused = await self._parts.ledger.open(
+                demand.reservation, closed=demand.terms.needs_store
+            )
         except StoreError as error:
             message = "The budgets of this key cannot be checked now."
             headers = (("retry-after", "2"),)
@@ -91,18 +95,9 @@ class Pipeline:
         return granted_headers(demand, admission)
 
     def _tab(self, exchange: Exchange, principal: Principal, ask: Ask, demand: Demand) -> Tab:
-        parts = self._parts
-        taken = Taken(demand.reservation, demand.rules.budgets, tuple(limit for _, limit in demand.rules.limits))
-        return Tab(
-            exchange,
-            principal,
-            ask,
-            taken,
-            settle=parts.ledger.settle,
-            observe=parts.observe,
-            clock_ms=parts.clock_ms,
-            monotonic_ms=parts.monotonic_ms,
-        )
+        terms = demand.terms
+        taken = Taken(demand.reservation, terms.model, terms.budgets, terms.limits)
+        return Tab(exchange, principal, ask, taken, self._books)
 
     async def _serve(self, exchange: Exchange, ask: Ask, demand: Demand, granted: Headers, tab: Tab) -> Answer:
         parts = self._parts

@@ -31,7 +31,7 @@ class LineWriter:
         self.later: Callable[[float, Callable[[], None]], object] | None = None
         self.dropped_lines = 0
 
-    def write(self, facts: Mapping[str, Any]) -> None:
+    def write(self, facts: Mapping[str, Any] | msgspec.Struct) -> None:
         """Log *facts* as one line, soon."""
         lines = self._lines
         lines.append(_encoder.encode(facts))

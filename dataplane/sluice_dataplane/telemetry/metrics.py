@@ -1,28 +1,96 @@
-"""Prometheus metrics.  Labels are bounded: names come from the table and never from clients; keys are no labels."""
+"""Prometheus metrics.  Labels are bounded: names come from the table and never from clients; keys are no labels.
 
+What every call counts is kept in plain integers, and put into Prometheus's form when somebody asks.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from sluice_contract.money import NANO_PER_USD
 from sluice_contract.usage import UsageRecord
 
-_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_BOUNDS_MS: Final = [round(bound_s * 1000) for bound_s in _BOUNDS_S]
+_BOUNDS: Final = (*map(str, _BOUNDS_S), "+Inf")
 _TOKEN_KINDS: Final = ("input", "output", "cached_input", "cache_write", "reasoning")
+
+_Labels = tuple[str, str, str, str, int]  # namespace, model, target, endpoint, status
+
+
+class _Spread:
+    """A histogram of milliseconds."""
+
+    __slots__ = ("counts", "sum_ms")
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(_BOUNDS)
+        self.sum_ms = 0
+
+    def add(self, other: "_Spread") -> None:
+        self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
+        self.sum_ms += other.sum_ms
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative, as Prometheus has them."""
+        so_far, found = 0, []
+        for bound, count in zip(_BOUNDS, self.counts, strict=True):
+            so_far += count
+            found.append((bound, float(so_far)))
+        return found
 
 
 class _Served:
-    """The children of one (namespace, model, target, endpoint, status): looked up once, then only counted."""
+    """What calls under one set of labels came to."""
 
-    __slots__ = ("cost", "duration", "first_token", "requests", "tokens")
+    __slots__ = ("cost_nusd", "duration", "estimated", "first_token", "requests", "tokens")
 
-    def __init__(self, metrics: "Metrics", labels: tuple[str, str, str, str, str]) -> None:
-        namespace, model, target, endpoint, _ = labels
-        self.requests = metrics.requests.labels(*labels)
-        self.duration = metrics.duration.labels(model, endpoint)
-        self.first_token = metrics.first_token.labels(model)
-        self.cost = metrics.cost.labels(namespace, model, target)
-        self.tokens = {kind: metrics.tokens.labels(namespace, model, target, kind) for kind in _TOKEN_KINDS}
+    def __init__(self) -> None:
+        self.requests = self.estimated = self.cost_nusd = 0
+        self.duration = _Spread()
+        self.first_token = _Spread()
+        self.tokens = [0] * len(_TOKEN_KINDS)
+
+
+class _Calls:
+    """The collector of all that is counted for each call."""
+
+    def __init__(self) -> None:
+        self.served: dict[_Labels, _Served] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, as Prometheus's client asks for them."""
+        yield from self._counters()
+        yield from self._histograms()
+
+    def _counters(self) -> Iterator[Metric]:
+        names = ["namespace", "model", "target", "endpoint", "status"]
+        requests = CounterMetricFamily("sluice_requests", "Calls of known keys, by how they ended.", labels=names)
+        tokens: dict[tuple[str, ...], int] = {}
+        cost: dict[tuple[str, ...], int] = {}
+        estimated: dict[tuple[str, ...], int] = {}
+        for (*target, endpoint, status), served in self.served.items():
+            requests.add_metric([*target, endpoint, str(status)], served.requests)
+            _add(cost, (*target,), served.cost_nusd)
+            _add(estimated, (target[1],), served.estimated)
+            for kind, amount in zip(_TOKEN_KINDS, served.tokens, strict=True):
+                _add(tokens, (*target, kind), amount)
+        yield requests
+        yield _family("sluice_tokens", "Tokens by kind.", [*names[:3], "kind"], tokens)
+        yield _family("sluice_cost_usd", "Cost in USD.", names[:3], cost, NANO_PER_USD)
+        yield _family("sluice_estimated_usage", "Calls whose provider reported no usage.", ["model"], estimated)
+
+    def _histograms(self) -> Iterator[Metric]:
+        duration: dict[tuple[str, ...], _Spread] = {}
+        first_token: dict[tuple[str, ...], _Spread] = {}
+        for (_, model, _, endpoint, _), served in self.served.items():
+            duration.setdefault((model, endpoint), _Spread()).add(served.duration)
+            first_token.setdefault((model,), _Spread()).add(served.first_token)
+        yield _spreads("sluice_request_duration_seconds", "From arrival to the end.", ["model", "endpoint"], duration)
+        yield _spreads("sluice_time_to_first_token_seconds", "Streams: to the first chunk.", ["model"], first_token)
 
 
 class Metrics:
@@ -30,48 +98,37 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        counter, gauge, histogram = self._counter, self._gauge, self._histogram
-        self.requests = counter(
-            "sluice_requests",
-            "Calls of known keys, by how they ended.",
-            "namespace",
-            "model",
-            "target",
-            "endpoint",
-            "status",
-        )
+        self._calls = _Calls()
+        self.registry.register(self._calls)
+        counter, gauge = self._counter, self._gauge
         self.refused = counter("sluice_refused_requests", "Calls turned away before any upstream saw them.", "code")
-        self.tokens = counter("sluice_tokens", "Tokens by kind.", "namespace", "model", "target", "kind")
-        self.cost = counter("sluice_cost_usd", "Cost in USD.", "namespace", "model", "target")
-        self.estimated = counter("sluice_estimated_usage", "Calls whose provider reported no usage.", "model")
-        self.duration = histogram("sluice_request_duration_seconds", "From arrival to the end.", "model", "endpoint")
-        self.first_token = histogram("sluice_time_to_first_token_seconds", "Streams: to the first chunk.", "model")
         self.inflight = gauge("sluice_inflight_requests", "Calls being answered.")
         self.config = gauge("sluice_config_info", "1 for the revision in force.", "revision")
         self.config_rejected = counter("sluice_config_rejected", "Snapshots that could not be applied.")
         self.store_up = gauge("sluice_store_up", "1 while the counter store answers.")
         self.dropped_log_lines = gauge("sluice_dropped_log_lines", "Log lines dropped since the start.")
-        self._served: dict[tuple[str, str, str, str, str], _Served] = {}
 
     def settled(self, record: UsageRecord, model: str) -> None:
         """Count one exchange that had an open tab; *model* is the table's name for it, not the client's."""
-        namespace = record.key.partition("/")[0]
-        labels = (namespace, model, record.target, record.endpoint, str(record.status))
-        served = self._served.get(labels)
+        labels = (record.key.partition("/")[0], model, record.target, record.endpoint, record.status)
+        served = self._calls.served.get(labels)
         if served is None:
-            served = self._served[labels] = _Served(self, labels)
-        served.requests.inc()
-        served.duration.observe(record.duration_ms / 1000)
-        if record.first_token_ms is not None:
-            served.first_token.observe(record.first_token_ms / 1000)
-        usage = record.usage
-        for kind in _TOKEN_KINDS:
-            if amount := getattr(usage, kind):
-                served.tokens[kind].inc(amount)
-        if record.cost_nusd:
-            served.cost.inc(record.cost_nusd / NANO_PER_USD)
-        if usage.estimated:
-            self.estimated.labels(model).inc()
+            served = self._calls.served[labels] = _Served()
+        usage, duration_ms, first_token_ms = record.usage, record.duration_ms, record.first_token_ms
+        served.requests += 1
+        served.cost_nusd += record.cost_nusd
+        served.estimated += usage.estimated
+        tokens = served.tokens
+        tokens[0] += usage.input
+        tokens[1] += usage.output
+        tokens[2] += usage.cached_input
+        tokens[3] += usage.cache_write
+        tokens[4] += usage.reasoning
+        served.duration.counts[bisect_left(_BOUNDS_MS, duration_ms)] += 1
+        served.duration.sum_ms += duration_ms
+        if first_token_ms is not None:
+            served.first_token.counts[bisect_left(_BOUNDS_MS, first_token_ms)] += 1
+            served.first_token.sum_ms += first_token_ms
 
     def now_serving(self, revision: str) -> None:
         """Show *revision* as the one in force."""
@@ -88,5 +145,20 @@ class Metrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(name, text, labels, buckets=_SECONDS, registry=self.registry)
+
+def _add(sums: dict[tuple[str, ...], int], labels: tuple[str, ...], amount: int) -> None:
+    sums[labels] = sums.get(labels, 0) + amount
+
+
+def _family(name: str, text: str, names: list[str], sums: dict[tuple[str, ...], int], unit: int = 1) -> Metric:
+    family = CounterMetricFamily(name, text, labels=names)
+    for labels, amount in sums.items():
+        family.add_metric(list(labels), amount / unit)
+    return family
+
+
+def _spreads(name: str, text: str, names: list[str], spreads: dict[tuple[str, ...], _Spread]) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=names)
+    for labels, spread in spreads.items():
+        family.add_metric(list(labels), spread.buckets(), spread.sum_ms / 1000)
+    return family

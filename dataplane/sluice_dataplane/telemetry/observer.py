@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from sluice_contract.usage import UsageRecord
 from sluice_dataplane.telemetry.log import LineWriter
 from sluice_dataplane.telemetry.metrics import Metrics
@@ -33,30 +35,56 @@ class Observer:
             self._lines.write({**facts, "status": status, "code": code, "key_id": key_id})
 
 
-def _line(record: UsageRecord, code: str) -> dict[str, object]:
+class _Line(msgspec.Struct, frozen=True, gc=False):
     """The allow-list of what a request's log line may hold."""
+
+    time_ms: int
+    level: str
+    event: str
+    id: str
+    status: int
+    outcome: str
+    code: str
+    endpoint: str
+    stream: bool
+    key_id: str
+    key: str
+    team: str | None
+    model: str
+    target: str
+    attempts: int
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    cost_nusd: int
+    duration_ms: int
+    first_token_ms: int | None
+    revision: str
+
+
+def _line(record: UsageRecord, code: str) -> _Line:
     usage = record.usage
-    return {
-        "time_ms": record.at_ms,
-        "level": "info",
-        "event": "exchange",
-        "id": record.id,
-        "status": record.status,
-        "outcome": record.outcome,
-        "code": code,
-        "endpoint": record.endpoint,
-        "stream": record.stream,
-        "key_id": record.key_id,
-        "key": record.key,
-        "team": record.team,
-        "model": record.model,
-        "target": record.target,
-        "attempts": record.attempts,
-        "input_tokens": usage.input,
-        "output_tokens": usage.output,
-        "estimated": usage.estimated,
-        "cost_nusd": record.cost_nusd,
-        "duration_ms": record.duration_ms,
-        "first_token_ms": record.first_token_ms,
-        "revision": record.revision,
-    }
+    return _Line(
+        time_ms=record.at_ms,
+        level="info",
+        event="exchange",
+        id=record.id,
+        status=record.status,
+        outcome=record.outcome,
+        code=code,
+        endpoint=record.endpoint,
+        stream=record.stream,
+        key_id=record.key_id,
+        key=record.key,
+        team=record.team,
+        model=record.model,
+        target=record.target,
+        attempts=record.attempts,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        estimated=usage.estimated,
+        cost_nusd=record.cost_nusd,
+        duration_ms=record.duration_ms,
+        first_token_ms=record.first_token_ms,
+        revision=record.revision,
+    )

@@ -29,15 +29,9 @@ def input_bound(body: bytes) -> int:
 
 def cost_bound(prices: Iterable[Price], *, input_tokens: int, output_tokens: int) -> int:
     """The most that so many tokens can cost at the dearest of *prices*, in nano-USD; 0 without prices."""
-    return max(
-        (
-            cost_nusd(
-                input_tokens
-                * max(price.input_nusd_per_mtok, price.cached_input_nusd_per_mtok, price.cache_write_nusd_per_mtok)
-                + output_tokens * price.output_nusd_per_mtok
-            )
-            + price.request_nusd
-            for price in prices
-        ),
-        default=0,
-    )
+    most = 0
+    for price in prices:
+        input_price = max(price.input_nusd_per_mtok, price.cached_input_nusd_per_mtok, price.cache_write_nusd_per_mtok)
+        priced = input_tokens * input_price + output_tokens * price.output_nusd_per_mtok
+        most = max(most, cost_nusd(priced) + price.request_nusd)
+    return most

@@ -163,8 +163,8 @@ def test_a_key_whose_budget_is_missing_is_refused_not_let_loose() -> None:
 @pytest.mark.parametrize(("mode", "expected"), [("Closed", True), ("Open", False)])
 def test_failure_mode_decides_whether_the_store_is_needed(mode: str, expected: bool) -> None:
     """One closed budget is enough; without budgets the call may go on."""
-    assert demand(the_budgets=(budget(failure_mode=mode),)).needs_store is expected
-    assert demand().needs_store is False
+    assert demand(the_budgets=(budget(failure_mode=mode),)).terms.needs_store is expected
+    assert demand().terms.needs_store is False
 
 
 def test_a_spent_budget_says_which_and_when_it_resets() -> None:

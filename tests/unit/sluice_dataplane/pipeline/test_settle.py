@@ -5,7 +5,7 @@ from sluice_contract.usage import TokenUsage, UsageRecord
 from sluice_dataplane.exchange import Ask, Principal
 from sluice_dataplane.limits.store import Reservation, Settlement
 from sluice_dataplane.pipeline.resolve import resolve
-from sluice_dataplane.pipeline.settle import Held, Result, Tab
+from sluice_dataplane.pipeline.settle import Books, Held, Result, Tab
 from support.builders import NOW_MS, budget, exchange, key, table
 
 USAGE = TokenUsage(input=1_000, output=500)
@@ -32,15 +32,18 @@ def tab(kept: Kept) -> tuple[Tab, Result]:
         Limit(name=unit, unit=unit, amount=1, window_ms=1_000, burst=1)
         for unit in ("Requests", "TotalTokens", "InputTokens", "OutputTokens")
     )
+    budgets = (budget(), budget(id="b2", unit="TotalTokens"))
     made = Tab(
         exchange(of=of),
         principal,
         Ask(model="echo"),
-        Held(Reservation("req_1", (), (), (), 1), (budget(), budget(id="b2", unit="TotalTokens")), limits),
-        settle=kept.settle,
-        observe=lambda record, _exchange, _principal, _code: kept.told.append(record),
-        clock_ms=lambda: NOW_MS,
-        monotonic_ms=lambda: 250.0,
+        Held(Reservation("req_1", (), (), (), 1), candidate.model, budgets, limits),
+        Books(
+            settle=kept.settle,
+            observe=lambda record, _exchange, _result, _model: kept.told.append(record),
+            clock_ms=lambda: NOW_MS,
+            monotonic_ms=lambda: 250.0,
+        ),
     )
     return made, Result(200, "ok", 1, candidate, USAGE)
 

@@ -45,3 +45,42 @@ def test_only_the_revision_in_force_is_shown() -> None:
 
     assert 'sluice_config_info{revision="new"} 1.0' in text
     assert "old" not in text
+
+
+def test_durations_are_counted_in_buckets_that_include_their_bounds() -> None:
+    """Cumulative buckets in seconds, one sum, one count: whatever the status or target, by model and endpoint."""
+    metrics = Metrics()
+    for duration_ms, status in ((5, 200), (6, 200), (700_000, 502)):
+        metrics.settled(record(duration_ms=duration_ms, status=status), "echo")
+    text = metrics.exposition().decode()
+    name, labels = "sluice_request_duration_seconds", 'endpoint="chat",model="echo"'
+
+    found = {
+        bound: f'{name}_bucket{{endpoint="chat",le="{bound}",model="echo"}}' for bound in ("0.005", "0.01", "+Inf")
+    }
+    assert f"{found['0.005']} 1.0" in text
+    assert f"{found['0.01']} 2.0" in text
+    assert f"{found['+Inf']} 3.0" in text
+    assert f"{name}_sum{{{labels}}} 700.011" in text
+    assert f"{name}_count{{{labels}}} 3.0" in text
+
+
+def test_sums_run_over_what_is_no_label_of_theirs() -> None:
+    """Two statuses of one target are one cost; estimates and first tokens are told by model."""
+    metrics = Metrics()
+    metrics.settled(record(), "echo")
+    metrics.settled(record(status=499, usage=TokenUsage(input=1, estimated=True), first_token_ms=20), "echo")
+    text = metrics.exposition().decode()
+
+    assert 'sluice_cost_usd_total{model="echo",namespace="team",target="t"} 4.0' in text
+    assert 'sluice_tokens_total{kind="input",model="echo",namespace="team",target="t"} 4.0' in text
+    assert 'sluice_estimated_usage_total{model="echo"} 1.0' in text
+    assert 'sluice_time_to_first_token_seconds_count{model="echo"} 1.0' in text
+
+
+def test_every_family_is_there_before_the_first_call() -> None:
+    """A dashboard finds its metrics on a fresh replica."""
+    text = Metrics().exposition().decode()
+
+    assert "# TYPE sluice_requests_total counter" in text
+    assert "# TYPE sluice_request_duration_seconds histogram" in text
