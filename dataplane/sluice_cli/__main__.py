@@ -12,7 +12,10 @@ EX_USAGE = 2
 EX_BROKEN = 3  # nothing was written
 
 app = typer.Typer(
-    help="An LLM gateway: models, keys and budgets as manifests.", no_args_is_help=True, add_completion=False
+    help="An LLM gateway: models, keys and budgets as manifests.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show values of variables, and some of those are secret
 )
 Manifests = Annotated[
     Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="The folder with the manifests.")
