@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import resource
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +145,3 @@ def full_disk(path: Path, *, room: int = 0) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until *true*, at most half a minute."""
-    async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110  what is waited for is not ours to signal
-            await asyncio.sleep(0.001)

@@ -8,10 +8,12 @@ from redis import exceptions
 
 from sluice_contract import names
 from sluice_dataplane.errors import StoreError
-from sluice_dataplane.limits.redis import RedisStore, store_error
+from sluice_dataplane.limits.redis import RedisLink, RedisStore, store_error
+from sluice_dataplane.limits.scripts import Scripts
 from sluice_dataplane.limits.store import Account, Charge, Held, KeyUsage
 from support.redis import RedisServer, running_redis
 from support.stores import account, charge, end, rate, redis_store, running, slot, start_ms, take, void
+from support.waiting import until
 
 
 @pytest.fixture
@@ -67,6 +69,23 @@ async def test_no_server_is_a_passing_error_that_names_no_secret() -> None:
     assert caught.value.transient
     assert "hunter2" not in str(caught.value)
     assert str(server.port) not in str(caught.value)
+
+
+async def test_an_answer_nobody_waited_for_is_not_taken_for_the_next() -> None:
+    """An exchange that was given up leaves no reply behind for the one after it."""
+    with running_redis() as server:
+        link = RedisLink(server.url, Scripts.load(), deadline_s=10)
+        await link.exchange([("ECHO", "warm")])
+        with server.paused():
+            given_up = asyncio.get_running_loop().create_task(link.exchange([("ECHO", "one"), ("ECHO", "two")]))
+            await asyncio.sleep(0.01)
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+        reply = await link.exchange([("ECHO", "three")])
+        await link.close()
+
+    assert reply == [b"three"]
 
 
 async def test_wrong_password_is_a_lasting_error() -> None:
@@ -143,12 +162,13 @@ async def test_a_restarted_server_is_used_again() -> None:
 
 
 async def test_a_replica_takes_nothing_and_may_become_primary() -> None:
-    """READONLY is a passing error: after the fail-over the same store works."""
+    """READONLY is a passing error; the connection is dropped, since the primary may be elsewhere by now."""
     with running_redis() as server:
         async with running(redis_store(server)) as store:
             server.client.replicaof("127.0.0.1", "1")
             with pytest.raises(StoreError) as caught:
                 await store.reserve(take("h", charge(1)))
+            await until(lambda: len(server.client.client_list(_type="normal")) == 1)  # the test's own
             server.client.replicaof("NO", "ONE")
 
             assert caught.value.transient

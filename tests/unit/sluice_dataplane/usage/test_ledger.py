@@ -313,6 +313,20 @@ async def test_rates_begin_anew_after_a_restart(tmp_path: Path) -> None:
     assert isinstance(held, Held)
 
 
+async def test_counters_in_this_process_are_never_sent_to_again(tmp_path: Path) -> None:
+    """A restart has counted its journal once it has read it: closing does not settle any of it a second time."""
+    life = Life(tmp_path)
+    await life.ledger.open(take("h", charge(100)))
+    life.ledger.settle(used(take("h", charge(100)), 30), record("h"))
+    life.crash()
+    again = Life(tmp_path)
+    waiting = again.ledger.figures().waiting
+    await again.ledger.close(1)
+
+    assert waiting == 0
+    assert again.ledger.accounts() == {account("a"): Account(30, 0, 0)}
+
+
 async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     """Two processes never write one journal."""
     life = Life(tmp_path)

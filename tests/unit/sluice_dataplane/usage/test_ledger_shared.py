@@ -12,9 +12,10 @@ from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.store import Account, Held, Refused
 from sluice_dataplane.usage import ledger as ledgers
 from sluice_dataplane.usage import outbox
-from support.ledgers import Faraway, Life, full_disk, record, until, used
+from support.ledgers import Faraway, Life, full_disk, record, used
 from support.redis import running_redis
 from support.stores import account, charge, rate, redis_store, running, slot, start_ms, take
+from support.waiting import until
 
 
 def _far() -> Faraway:

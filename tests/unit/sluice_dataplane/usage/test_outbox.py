@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.store import Account, Settlement
-from sluice_dataplane.usage import lines, outbox
+from sluice_dataplane.usage import lines, outbox, replay
 from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.lines import HoldLine, SettleLine, SnapshotLine
 from sluice_dataplane.usage.outbox import Outbox
-from support.ledgers import RESERVE_BYTES, Faraway, until
+from support.ledgers import RESERVE_BYTES, Faraway
 from support.stores import account, charge, end, take
+from support.waiting import until
 
 
 class Post:
@@ -107,6 +108,7 @@ async def test_what_was_not_answered_is_sent_again(post: Post) -> None:
         await _until(post)
 
     assert (acknowledged_away, acknowledged_deaf) == (0, 0)
+    assert set(map(tuple, post.store.batches)) == {tuple(f"h{n}" for n in range(1, 11))}
     assert (post.posted, post.acknowledged) == (10, 10)
 
 
@@ -160,12 +162,23 @@ async def test_new_settlements_while_it_reads_are_not_lost(post: Post, monkeypat
     assert (post.posted, post.acknowledged) == (400, 400)
 
 
-async def test_an_earlier_life_is_caught_up_with(post: Post) -> None:
-    """What was journaled and not acknowledged before this life is read and sent."""
+async def test_an_earlier_life_is_caught_up_with(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was journaled and not acknowledged before this life is read and sent; until then the mark stays."""
+    read, marks = replay.settlements, []
+
+    def watched(segments: Sequence[Path], *, after: int, until: int) -> list[tuple[int, Settlement]]:
+        marks.append(post.acknowledged)
+        return read(segments, after=after, until=until)
+
+    monkeypatch.setattr(replay, "settlements", watched)
     post.write(30)
     post.outbox.begin(acknowledged=12, n=30)
+    marks.append(post.acknowledged)
     async with sending(post):
         await _until(post)
+
+    assert marks == [12, 12]
+    assert post.acknowledged == 30
 
     assert [hold_id for batch in post.store.batches for hold_id in batch] == [f"h{n}" for n in range(13, 31)]
 
