@@ -137,8 +137,11 @@ class Relay:
 
     def _finish(self) -> bytes:
         """The upstream ended its body properly; without ``[DONE]`` or usage that was too early."""
-        out = self._pass(self._framer.finish())
+        frames = self._framer.finish()
+        out = self._pass(frames)
         if not self._ended and self._meter.reported is None:
+            if frames and not frames[-1].whole:
+                out = out.removesuffix(frames[-1].raw)  # half an event would swallow the one that tells of the error
             return out + self._break_off(UpstreamFailedError(_BROKEN))
         self._tell_end("ok")
         self._exhausted = True
