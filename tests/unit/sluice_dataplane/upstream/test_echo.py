@@ -135,7 +135,7 @@ async def test_echo_answers_like_an_upstream_over_http(name: str, http: HttpUpst
         for answer in answers:
             answer.close()
 
-    assert isinstance(answers[0], EchoAnswer)
+    assert (isinstance(answers[0], EchoAnswer), len(scripted.seen)) == (True, 1)
     assert set(called) <= set(echoed)
     assert (echoed["usage"], echoed["object"]) == (called["usage"], called["object"])
     assert [each.get("finish_reason") for each in echoed.get("choices", [])] == [

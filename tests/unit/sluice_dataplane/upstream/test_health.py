@@ -111,6 +111,17 @@ def test_a_model_keeps_its_share_and_its_last_target(
         assert ejected * 100 <= percent * count
 
 
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_the_last_target_is_never_ejected(names: str) -> None:
+    """Not even where all of a model's targets may be: a bad answer is better than none."""
+    health = Health()
+    model = _model(*names, rules=Rules(consecutive_failures=1, ejection_ms=1000, max_ejected_percent=100))
+    for target in model.targets:
+        _fail(health, model, target, times=3, now_ms=0)
+
+    assert _available(health, model, 0) == [names[-1]]
+
+
 def test_models_with_a_common_target_name_are_apart() -> None:
     """Health belongs to (model uid, target name)."""
     health, one, two = Health(), _model("a", "b", uid="1"), _model("a", "b", uid="2")

@@ -180,6 +180,17 @@ def test_trailers_have_a_limit(piece: bytes) -> None:
     assert MAX_HEAD_BYTES < fed <= MAX_HEAD_BYTES + 2 * len(piece)
 
 
+def test_the_framing_of_a_long_stream_is_no_trailer() -> None:
+    """Chunk sizes that come in pieces of their own may add up to more than a head, as long as body comes between."""
+    incoming = Incoming()
+    incoming.feed(OK + b"transfer-encoding: chunked\r\n\r\n")
+    for _ in range(MAX_HEAD_BYTES // 4):
+        for piece in (b"1\r\n", b"x", b"\r\n"):
+            incoming.feed(piece)
+
+    assert (incoming.fault, incoming.buffered_bytes) == (None, MAX_HEAD_BYTES // 4)
+
+
 def test_a_head_may_be_nearly_as_long_as_its_limit() -> None:
     """The limit is the head's alone: a large body in the same piece does not count."""
     head = OK + b"x-a: " + b"a" * (MAX_HEAD_BYTES - 100) + b"\r\ncontent-length: 100000\r\n\r\n"
