@@ -68,13 +68,12 @@ def key_secret(owner: ResourceRef, secret: ObjectName, *, entry: str, key_id: st
     }
 
 
-def owner_uid(manifest: Mapping[str, Any]) -> str | None:
-    """The uid of the VirtualKey that a Secret of ours belongs to; None if it is not ours."""
+def owner_uids(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The uids of the VirtualKeys that a Secret of ours belongs to; none if it is not ours."""
     metadata = manifest["metadata"]
     if (metadata.get("labels") or {}).get(_MANAGED_BY) != names.MANAGED_BY:
-        return None
-    owners = [item for item in metadata.get("ownerReferences") or () if item.get("kind") == "VirtualKey"]
-    return str(owners[0]["uid"]) if owners else None
+        return frozenset()
+    return frozenset(str(item["uid"]) for item in metadata.get("ownerReferences") or () if item["kind"] == "VirtualKey")
 
 
 def pepper_secret(*, namespace: str, release: str, pepper: bytes) -> Manifest:

@@ -100,9 +100,9 @@ class KeyMaker:
 
     def _may_write(self, secret: Manifest, want: WantedSecret) -> bool:
         """Whether *secret* is this key's, or of a key that is gone and only waits for the garbage collector."""
-        owner = manifests.owner_uid(secret)
-        living = {entry.uid for entry in self._world.entries("VirtualKey")} - {want.owner.uid}
-        return owner is not None and owner not in living
+        owners = manifests.owner_uids(secret)
+        others = {entry.uid for entry in self._world.entries("VirtualKey")} - {want.owner.uid}
+        return bool(owners) and not owners & others
 
     def _manifest(self, want: WantedSecret) -> manifests.Manifest:
         token = format_token(want.key_id, self._random_bytes(TOKEN_RANDOM_BYTES))

@@ -81,6 +81,11 @@ class Held:
 
     version: int
     content: SecretContent | None
+    owners: frozenset[str] = frozenset()
+
+    def counts(self, living: frozenset[str]) -> bool:
+        """Whether it is there and not of VirtualKeys that are all gone: such a one only waits for the collector."""
+        return self.content is not None and (not self.owners or bool(self.owners & living))
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,9 @@ class World:
 
     def freeze(self) -> Frozen:
         """Everything as it is now."""
+        living = frozenset(entry.uid for entry in self._entries["VirtualKey"].values())
         held = {
-            kind: {name: held.content for name, held in items.items() if held.content is not None}
+            kind: {name: held.content for name, held in items.items() if held.content and held.counts(living)}
             for kind, items in self._held.items()
         }
         pepper = held["Secret"].get(self._pepper_name)
@@ -170,13 +171,13 @@ class World:
         return Change(restated=entry.uid if entry.status != older.status else None)
 
     def _store_referenced(self, kind: str, name: ObjectName, version: int, manifest: Manifest) -> Change:
-        values = values_of(manifest)
+        values, owners = values_of(manifest), manifests.owner_uids(manifest)
         held = self._held[kind].get(name)
         before = held.content if held else None
-        if before is not None and before.values == values:
-            self._held[kind][name] = Held(version, before)
+        if held is not None and before is not None and (before.values, held.owners) == (values, owners):
+            self._held[kind][name] = Held(version, before, owners)
             return NOTHING
-        self._held[kind][name] = Held(version, SecretContent(str(version), values))
+        self._held[kind][name] = Held(version, SecretContent(str(version), values), owners)
         return Change(dirty=True, urgent=before is not None)
 
     def _forget(self, kind: str, name: ObjectName, version: int) -> Change:

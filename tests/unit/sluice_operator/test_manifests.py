@@ -35,7 +35,7 @@ def test_a_key_secret_belongs_to_its_key() -> None:
     manifest = manifests.key_secret(REF, ObjectName("team", "checkout-key"), entry="api-key", key_id="vk1", token="t")
 
     assert base64.b64decode(manifest["data"]["api-key"]) == b"t"
-    assert manifests.owner_uid(manifest) == REF.uid
+    assert manifests.owner_uids(manifest) == {REF.uid}
     assert "blockOwnerDeletion" not in manifest["metadata"]["ownerReferences"][0]
 
 
@@ -43,7 +43,7 @@ def test_a_secret_without_our_label_is_nobodys() -> None:
     """Only what we made counts as ours, whoever is named as its owner."""
     owner = {"kind": "VirtualKey", "uid": REF.uid}
 
-    assert manifests.owner_uid({"metadata": {"ownerReferences": [owner]}}) is None
+    assert manifests.owner_uids({"metadata": {"ownerReferences": [owner]}}) == frozenset()
 
 
 def test_saying_the_same_twice_is_one_event() -> None:

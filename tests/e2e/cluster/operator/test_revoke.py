@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sluice_contract.snapshot import Key
 from support.manifests import ECHO
 from support.operator import Install, Replica, condition, eventually, holds
 
@@ -88,6 +89,28 @@ async def test_a_suspended_key_is_suspended_everywhere_within_a_second(install: 
     assert took < BOUND_SECONDS
     assert (condition(key, "Active")["status"], condition(key, "Active")["reason"]) == ("False", "Suspended")
     assert {item["involvedObject"]["name"] for item in events if item["reason"] == "KeySuspended"} == {names[0]}
+
+
+async def test_a_deleted_key_does_not_come_back_with_a_new_one_of_its_name(install: Install) -> None:
+    """Deleting a VirtualKey and making it anew at once ends the old credential, though its Secret is still there."""
+    replica = await install.add_replica()
+    install.operator.start()
+    await install.tenant.create("VirtualKey", "again", spec={})
+    await eventually(lambda: install.tenant.get("VirtualKey", "again"), lambda it: holds(it, "Ready"))
+    old = replica.key("again")
+    assert old is not None
+
+    await install.tenant.delete("VirtualKey", "again")
+    await install.tenant.create("VirtualKey", "again", spec={})
+    await eventually(lambda: install.tenant.get("VirtualKey", "again"), lambda it: holds(it, "Ready"))
+
+    async def served() -> object:
+        return replica.key("again")
+
+    new = await eventually(served, lambda it: it is not None and it != old)
+    assert isinstance(new, Key)
+    assert new.id != old.id
+    assert new.digests[0].hex != old.digests[0].hex
 
 
 async def test_a_new_key_works_everywhere_within_a_second(install: Install) -> None:

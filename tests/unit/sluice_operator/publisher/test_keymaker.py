@@ -107,6 +107,20 @@ async def test_the_secret_of_a_key_that_is_gone_is_taken_over(desk: Desk) -> Non
     assert not desk.keys.refused
 
 
+async def test_the_key_of_a_deleted_virtualkey_opens_nothing_for_a_new_one_of_its_name(desk: Desk) -> None:
+    """Deleted and made again at once: the old Secret is still there, and what is in it counts no more."""
+    gone = ResourceRef("VirtualKey", TEAM, "checkout", "uid-of-the-deleted-one", 1)
+    old = key_secret(gone, SECRET, entry="api-key", key_id="vk0", token="old")
+
+    desk.world.hear("Secret", desk.cluster.put(old))
+    before = desk.world.freeze().secrets
+    await desk.keys.make([wanted(desk)], pressing=never)
+
+    assert SECRET not in before
+    assert desk.world.freeze().secrets[SECRET].values == {"api-key": token(desk)}
+    assert token(desk) != b"old"
+
+
 async def test_a_refusal_ends_when_the_secret_is_wanted_no_more(desk: Desk) -> None:
     """What was refused is not told of for ever."""
     put_secret(desk)
