@@ -19,7 +19,7 @@ EX_CONFIG: Final = 78  # sysexits.h: a configuration error, which no restart men
 def source_of(settings: Settings) -> SnapshotSource:
     """Where snapshots come from: the cluster's objects by name, or a directory they are mounted in."""
     if settings.source_dir is not None:
-        return DirectorySource(settings.source_dir)
+        return DirectorySource(settings.source_dir, release=settings.release)
     access = Access.in_cluster(os.environ)
     return ClusterSource(access, namespace=settings.namespace, release=settings.release)
 

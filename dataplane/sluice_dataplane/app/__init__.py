@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from typing import Final
 
 from sluice_contract.errors import SnapshotInvalidError
 from sluice_dataplane.app.listen import CLOSE_SECONDS, listening
@@ -22,6 +23,8 @@ from sluice_dataplane.surface.host import LeanHost
 from sluice_dataplane.telemetry.log import LineWriter, install
 
 log = logging.getLogger("sluice.app")
+
+SOURCE_FIRST_SECONDS: Final = 2.0  # how long a start waits for the source before it trusts its own last copy
 
 
 async def run(
@@ -54,9 +57,11 @@ async def run(
 
 async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, started: Callable[[], None]) -> None:
     async with asyncio.TaskGroup() as tasks:
+        cache = SnapshotCache(plane.settings.data_dir / "snapshot")
         carrying = tasks.create_task(_carry(plane.store), name="store")
         background = [
-            tasks.create_task(_follow(plane, source), name="follow-source"),
+            tasks.create_task(_follow(plane, cache, source), name="follow-source"),
+            tasks.create_task(_fall_back(plane, cache), name="fall-back"),
             tasks.create_task(plane.ledger.run(), name="ledger"),
         ]
         async with listening(plane) as front:
@@ -80,15 +85,19 @@ async def _carry(store: HoldStore) -> None:
         await store.run()
 
 
-async def _follow(plane: DataPlane, source: SnapshotSource) -> None:
+async def _follow(plane: DataPlane, cache: SnapshotCache, source: SnapshotSource) -> None:
     """Put in force what the source brings; keep a copy of what was good."""
-    cache = SnapshotCache(plane.settings.data_dir / "snapshot")
-    last_good = cache.load()
-    if last_good is not None:
-        _offer(plane, last_good)
     async for bundle in source.bundles():
         if _offer(plane, bundle):
-            cache.save(bundle)
+            await asyncio.to_thread(cache.save, bundle)
+
+
+async def _fall_back(plane: DataPlane, cache: SnapshotCache) -> None:
+    """Put the last good snapshot in force if the source brings none in time: it may know keys revoked since."""
+    await asyncio.sleep(SOURCE_FIRST_SECONDS)
+    last_good = None if plane.holder.ready else await asyncio.to_thread(cache.load)
+    if last_good is not None and not plane.holder.ready:
+        _offer(plane, last_good)
 
 
 def _offer(plane: DataPlane, bundle: Bundle) -> bool:

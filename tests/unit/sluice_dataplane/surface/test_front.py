@@ -195,12 +195,25 @@ async def test_a_restart_serves_the_last_good_snapshot_and_remembers_spend(tmp_p
     async with running(SNAPSHOT, tmp_path, lean_front=lean) as plane:
         await plane.post("/v1/chat/completions", CHAT)
         before = (await plane.admin.get("/spend")).json()
+        revision = (await plane.admin.get("/revision")).json()["revision"]
     async with running(None, tmp_path, lean_front=lean) as plane:
+        served = await plane.admin.get("/revision", params={"wait": revision, "timeout_ms": 20_000})
+        assert served.json()["revision"] == revision
         after = (await plane.admin.get("/spend")).json()
         assert (await plane.post("/v1/chat/completions", CHAT)).status_code == 200
 
     assert before["accounts"] == after["accounts"] != {}
     assert before["keys"] == after["keys"] != {}
+
+
+async def test_a_key_revoked_while_we_were_away_never_works_again(tmp_path: Path) -> None:
+    """A start waits for the source before it trusts its own copy: what was revoked meanwhile stays dead."""
+    async with running(SNAPSHOT, tmp_path):
+        pass
+    async with running(None, tmp_path) as plane:
+        assert (await plane.post("/v1/chat/completions", CHAT)).status_code == 503
+        await plane.apply(Snapshot(models=SNAPSHOT.models, upstreams=SNAPSHOT.upstreams))
+        assert (await plane.post("/v1/chat/completions", CHAT)).status_code == 401
 
 
 async def test_draining_lets_a_stream_end_and_then_stops(tmp_path: Path, lean: bool) -> None:
