@@ -53,7 +53,7 @@ class DataPlane:
         self.store = _store(settings)
         self.ledger = Ledger(Journal(settings.data_dir / "journal"), self.store, clock_ms=wall_ms)
         self.health = Health()
-        self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams())
+        self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: wall_ms() // 1000))
         self.door = self._door()
         self.stopping = False
 

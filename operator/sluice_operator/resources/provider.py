@@ -161,10 +161,10 @@ class ProviderAccount(Value):
         ),
         Rule(
             cel="self.type != 'Echo' || !has(self.headers) || self.headers.all(k, k == 'chunk-delay-ms'"
-            " && self.headers[k].matches('^[0-9]{1,4}$'))",
-            message="Echo sends no headers: the only one it takes is chunk-delay-ms, 0 to 9999 between streamed chunks",
+            " && self.headers[k].matches('^([0-9]{1,3}|[1-4][0-9]{3}|5000)$'))",
+            message="Echo sends no headers: the only one it takes is chunk-delay-ms, 0 to 5000 between streamed chunks",
             holds=lambda it: it.type != "Echo"
-            or all(k == "chunk-delay-ms" and re.fullmatch("[0-9]{1,4}", v) for k, v in it.headers.items()),
+            or all(k == "chunk-delay-ms" and re.fullmatch("[0-9]{1,3}|[1-4][0-9]{3}|5000", v) for k, v in it.headers.items()),
         ),
         Rule(
             cel=f"self.type in {['Echo', *SELF_HOSTED]} || has(self.auth)",
