@@ -130,7 +130,10 @@ def _raw(value: object) -> msgspec.Raw:
 
 
 def _may_repeat(body: bytes) -> bool:
-    return any(body.count(name) > 1 for name in _OWNED) or (b"\\u" in body and bool(_ESCAPED_KEY.search(body)))
+    for name in _OWNED:
+        if body.count(name) > 1:
+            return True
+    return b"\\u" in body and _ESCAPED_KEY.search(body) is not None
 
 
 class _InputDetails(msgspec.Struct):

@@ -17,13 +17,16 @@ Values are cut at ten years, which keeps all sums exact in Lua's doubles.
 The formula is ITU-T I.371's virtual scheduling algorithm, with weights.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from sluice_dataplane.limits.store import Rate, RateState
 
 MAX_US: Final = 315_576_000_000_000  # ten years
+MAX_REMEMBERED: Final = 4_096  # results; the same few rates are asked for with every call
 
 
+@lru_cache(MAX_REMEMBERED)
 def cost_us(units: int, amount: int, window_ms: int) -> int:
     """The debt that *units* make, in µs.  *amount* is positive."""
     if units <= 0:
@@ -33,9 +36,14 @@ def cost_us(units: int, amount: int, window_ms: int) -> int:
 
 def burst_us(rate: Rate) -> int:
     """The debt up to which *rate* admits, in µs."""
-    window_us = rate.window_ms * 1000
-    slack = min(rate.burst, window_us // rate.amount - 1)
-    return min(rate.burst * window_us // rate.amount + max(slack, 0), MAX_US)
+    return _burst_us(rate.burst, rate.amount, rate.window_ms)
+
+
+@lru_cache(MAX_REMEMBERED)
+def _burst_us(burst: int, amount: int, window_ms: int) -> int:
+    window_us = window_ms * 1000
+    slack = min(burst, window_us // amount - 1)
+    return min(burst * window_us // amount + max(slack, 0), MAX_US)
 
 
 def wait_us(debt: int, cost: int, burst: int) -> int:
