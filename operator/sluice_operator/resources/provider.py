@@ -121,6 +121,10 @@ def _is_outward(url: str) -> bool:
     return url.startswith("https://") and re.search(_INWARD_URL, url) is None
 
 
+def _is_echo_delay(header: str, value: str) -> bool:
+    return header == "chunk-delay-ms" and re.fullmatch("[0-9]{1,3}|[1-4][0-9]{3}|5000", value) is not None
+
+
 class ProviderAccount(Value):
     """Where to send and as whom."""
 
@@ -163,8 +167,7 @@ class ProviderAccount(Value):
             cel="self.type != 'Echo' || !has(self.headers) || self.headers.all(k, k == 'chunk-delay-ms'"
             " && self.headers[k].matches('^([0-9]{1,3}|[1-4][0-9]{3}|5000)$'))",
             message="Echo sends no headers: the only one it takes is chunk-delay-ms, 0 to 5000 between streamed chunks",
-            holds=lambda it: it.type != "Echo"
-            or all(k == "chunk-delay-ms" and re.fullmatch("[0-9]{1,3}|[1-4][0-9]{3}|5000", v) for k, v in it.headers.items()),
+            holds=lambda it: it.type != "Echo" or all(_is_echo_delay(k, v) for k, v in it.headers.items()),
         ),
         Rule(
             cel=f"self.type in {['Echo', *SELF_HOSTED]} || has(self.auth)",
