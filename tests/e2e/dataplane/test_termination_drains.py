@@ -1,0 +1,115 @@
+"""SIGTERM: what is in flight is finished, nobody new is let in, and the process says goodbye with 0."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from support.builders import SECRET, budget, key
+from support.journals import records
+from support.process import PlaneProcess, fleet
+from support.scenes import chat, one_provider, sent_by, served
+from support.upstream import Fault, ScriptedUpstream
+from support.waiting import until
+
+PATH = "/v1/chat/completions"
+STREAMS = 20
+HEADERS = {"authorization": f"Bearer {SECRET}"}
+
+
+async def stream(plane: PlaneProcess, model: str) -> tuple[bytes, bool]:
+    """The bytes of a streamed answer, and whether it came to a proper end."""
+    received = b""
+    try:
+        async with plane.client.stream("POST", PATH, json=chat("x", model, stream=True), headers=HEADERS) as answer:
+            async for chunk in answer.aiter_raw():
+                received += chunk
+    except httpx.TransportError:
+        return received, False
+    return received, True
+
+
+async def refuses(plane: PlaneProcess) -> bool:
+    """Whether a new connection is refused."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", plane.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
+async def test_streams_in_flight_are_finished(
+    tmp_path: Path, upstream: ScriptedUpstream, figure: Callable[[str, object], None]
+) -> None:
+    """Twenty streams end whole while new connections are refused and /readyz says no; the exit status is 0."""
+    upstream.models["long"] = Fault(chunks=30, chunk_delay_ms=50)
+    async with fleet(tmp_path, one_provider(upstream.base_url, served("long"), served())) as planes:
+        plane = planes[0]
+        assert (await plane.post(PATH, chat())).status_code == 200
+        running = [asyncio.ensure_future(stream(plane, "long")) for _ in range(STREAMS)]
+        await until(lambda: len(upstream.seen) == 1 + STREAMS)
+        plane.signal(signal.SIGTERM)
+        await until(lambda: refuses(plane), why="new connections are still accepted")
+        ready = (await plane.admin.get("/readyz")).status_code
+        unfinished = sum(not each.done() for each in running)
+        ended = await asyncio.gather(*running)
+        status = await plane.ended()
+        told = records(plane.data_dir)
+
+    assert (ready, unfinished, status) == (503, STREAMS, 0)
+    assert all(whole for _, whole in ended)
+    expected = {sent_by(upstream, 2 + number, keep_usage=False) for number in range(STREAMS)}
+    assert {received for received, _ in ended} == expected
+    assert [record.outcome for record in told] == ["ok"] * (1 + STREAMS)
+    figure("streams finished after SIGTERM", f"{len(ended)} of {STREAMS}")
+
+
+async def test_calls_are_taken_until_nobody_sends_any(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    """For the delay after SIGTERM, while endpoints are being removed, calls are served although /readyz says no."""
+    async with fleet(tmp_path, one_provider(upstream.base_url), shutdown_delay_seconds=2) as planes:
+        plane = planes[0]
+        plane.signal(signal.SIGTERM)
+        await until(lambda: _unready(plane), why="still ready")
+        late = await plane.post(PATH, chat())
+        status = await plane.ended()
+
+    assert (late.status_code, status) == (200, 0)
+
+
+async def test_a_stream_that_outlasts_the_grace_is_cut_and_billed(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    """After the grace a stream ends without a forged [DONE]; what was sent is billed, and the exit status is 0."""
+    upstream.models["endless"] = Fault(chunks=2_000, chunk_delay_ms=50)
+    held = budget()
+    world = one_provider(upstream.base_url, served("endless"), keys=(key(budget_ids=(held.id,)),), budgets=(held,))
+    async with fleet(tmp_path, world, shutdown_grace_seconds=1) as planes:
+        plane = planes[0]
+        running = asyncio.ensure_future(stream(plane, "endless"))
+        await until(lambda: len(upstream.seen) == 1)
+        status = await plane.stop()
+        received, _ = await running
+        (record,) = records(plane.data_dir)
+
+    assert status == 0
+    assert b"[DONE]" not in received
+    assert record.usage.estimated
+    assert record.cost_nusd >= sum(billed.output_tokens for billed in upstream.bill) > 0
+
+
+async def test_an_idle_connection_keeps_nobody(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    """A client that holds its connection open and asks nothing does not hold up the end."""
+    async with fleet(tmp_path, one_provider(upstream.base_url), shutdown_grace_seconds=60) as planes:
+        plane = planes[0]
+        await plane.post(PATH, chat())
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        status = await plane.stop()
+
+    assert status == 0
+    assert loop.time() - began < 15
+
+
+async def _unready(plane: PlaneProcess) -> bool:
+    return (await plane.admin.get("/readyz")).status_code == 503
