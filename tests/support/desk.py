@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from sluice_contract import codec, names
+from sluice_contract.errors import SnapshotInvalidError
 from sluice_contract.snapshot import Snapshot
 from sluice_operator.inventory import ObjectName
 from sluice_operator.manifests import part_content, pepper_secret
@@ -114,17 +115,20 @@ class Desk:
         return part_content(manifest) if manifest else None
 
     def snapshot(self) -> Snapshot | None:
-        """What a replica would serve now."""
+        """What a replica would take over now; None where there is nothing, or a part is newer than the index."""
         index = self.part(codec.INDEX)
         if index is None:
             return None
         parts = {part: data for part in codec.PARTS if (data := self.part(part)) is not None}
-        return codec.decode(codec.decode_index(index), parts)
+        try:
+            return codec.decode(codec.decode_index(index), parts)
+        except SnapshotInvalidError:
+            return None
 
-    def key_names(self) -> list[str]:
-        """The keys a replica would serve now."""
+    def key_names(self) -> list[str] | None:
+        """The keys a replica would serve now, sorted; None as for ``snapshot``."""
         snapshot = self.snapshot()
-        return [key.name for key in snapshot.keys] if snapshot else []
+        return sorted(key.name for key in snapshot.keys) if snapshot else None
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator["Desk"]:

@@ -135,8 +135,11 @@ async def test_a_new_replica_is_asked_and_a_gone_one_is_not_counted(asking: Aski
     await until(lambda: asking.revisions.programmed(1).current == 3)
     del asking.cluster.objects["Pod", "home", "pod-1"]
     await until(lambda: asking.revisions.programmed(1).total == 2)
+    asking.publish("r2")
+    await asking.answers.serve("r2", "10.0.0.1", "10.0.0.2", "10.0.0.3")
+    await until(everywhere(asking, 2))
 
-    assert asking.revisions.programmed(1).everywhere
+    assert ("10.0.0.1", "r2") not in asking.answers.asked
 
 
 async def test_a_replica_that_never_answered_counts_as_serving_nothing(asking: Asking) -> None:
