@@ -41,7 +41,7 @@ class Process:
         self.errors = folder / f"{name}.err"
         self._command = list(command)
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-        self._environ = {**kept, "HOME": str(folder), **environ}
+        self.environ = {**kept, "HOME": str(folder), **environ}
         self._running: subprocess.Popen[bytes] | None = None
         PROCESSES.append(self)
 
@@ -62,7 +62,7 @@ class Process:
         assert not self.alive
         with self.log.open("ab") as out, self.errors.open("ab") as errors:
             self._running = subprocess.Popen(
-                self._command, env=self._environ, stdin=subprocess.DEVNULL, stdout=out, stderr=errors
+                self._command, env=self.environ, stdin=subprocess.DEVNULL, stdout=out, stderr=errors
             )
 
     def signal(self, number: int) -> None:

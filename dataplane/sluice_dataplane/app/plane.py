@@ -51,6 +51,7 @@ class DataPlane:
         self.observer = Observer(self.metrics, self.tracer, lines if settings.log_requests else None, wall_ms)
         self.holder = Holder(wall_ms)
         self.store = _store(settings)
+        self.metrics.store_up.set_function(lambda: _is_up(self.store))
         self.ledger = Ledger(Journal(settings.data_dir / "journal"), self.store, clock_ms=wall_ms)
         self.health = Health()
         self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: wall_ms() // 1000))
@@ -113,6 +114,10 @@ class DataPlane:
             reason = "Ejected" if state.ejected else "Resting" if state.resting else "OK"
             shown[state.model.uid][state.target.name] = {"healthy": reason == "OK", "reason": reason}
         return shown
+
+
+def _is_up(store: HoldStore) -> bool:
+    return store.available if isinstance(store, RedisStore) else True  # memory is never away
 
 
 def _store(settings: Settings) -> HoldStore:
