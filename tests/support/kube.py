@@ -22,6 +22,8 @@ TOOL: Final = Path(__file__).parent / "cluster" / "cluster"
 IMAGES: Final = TOOL.parent / "images"
 BUILD_SECONDS: Final = 3600  # the first time, on a slow machine, Kubernetes is compiled
 
+_ANSWERED: Final = '"event":"exchange","id":"req_'  # a line for each call
+
 Manifest = dict[str, Any]
 
 
@@ -126,8 +128,10 @@ class Kube:
             self._tried("get", "events", "--sort-by", ".lastTimestamp", namespace=namespace)[-4000:],
         ]
         for name in self._tried("get", "pods", "--output", "name", namespace=namespace).split():
-            logs = ("logs", name, "--all-containers", "--tail=60", "--prefix")
-            parts += [self._tried(*logs, namespace=namespace), self._tried(*logs, "--previous", namespace=namespace)]
+            logs = ("logs", name, "--all-containers", "--tail=500", "--prefix")
+            for more in ((), ("--previous",)):
+                lines = self._tried(*logs, *more, namespace=namespace).splitlines()
+                parts += [line for line in lines if _ANSWERED not in line][-60:]
         return "\n".join(part for part in parts if part)
 
     def _tried(self, *arguments: str, namespace: str) -> str:
@@ -145,8 +149,15 @@ class Cluster(Kube):
         self.run(str(TOOL), "stop", part, deadline=120)
 
     def start(self, part: str) -> None:
-        """Start *part* again; returns when it answers."""
+        """Start *part* again; returns when it answers.
+
+        With the API server those who work through it start anew: by themselves they back off for up to 90 seconds.
+        """
         self.run(str(TOOL), "start", part, deadline=180)
+        if part == "apiserver":
+            for waiting in ("controller-manager", "scheduler"):
+                self.stop(waiting)
+                self.start(waiting)
 
 
 def start_cluster() -> Cluster:

@@ -10,6 +10,7 @@ from support.kube import Cluster, KubeError, load_images
 
 INSTALL_SECONDS: Final = 120
 UNINSTALL_SECONDS: Final = 60
+SCALE_SECONDS: Final = 120  # controllers that lost the API server back off for up to a minute
 QUICK_SHUTDOWN: Final = {"dataplane": {"shutdown": {"preStopSeconds": 1, "graceSeconds": 20}}}
 
 Values = dict[str, Any]
@@ -62,6 +63,24 @@ def helm_uninstall(cluster: Cluster, release: Release, *, deadline: float = UNIN
     """
     command = ["helm", "uninstall", release.name, "--namespace", release.namespace]
     cluster.run(*command, "--ignore-not-found", "--wait", "--cascade", "foreground", deadline=deadline)
+
+
+def scale_operator(cluster: Cluster, release: Release, replicas: int) -> None:
+    """Run so many operators; returns when they are ready, or when the last one is gone.
+
+    Raises:
+        KubeError: they were not within SCALE_SECONDS.
+    """
+    deployment, namespace = f"deployment/{release.name}-operator", release.namespace
+    cluster.kubectl("scale", deployment, f"--replicas={replicas}", namespace=namespace)
+    if replicas:
+        status = ("rollout", "status", deployment, f"--timeout={SCALE_SECONDS}s")
+        cluster.kubectl(*status, namespace=namespace, deadline=SCALE_SECONDS + 10)
+        return
+    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=operator"
+    pods = [each["metadata"]["name"] for each in cluster.list("pods", namespace=namespace, selector=selector)]
+    for pod in pods:
+        cluster.wait("delete", f"pod/{pod}", namespace=namespace, deadline=SCALE_SECONDS)
 
 
 def _merged(under: Values, over: Values) -> Values:
