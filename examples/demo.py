@@ -7,7 +7,6 @@ line says.  `--model gemma` puts a real local model behind the same manifests.
 import argparse
 import asyncio
 import contextlib
-import json
 import shutil
 import socket
 import subprocess
@@ -45,7 +44,7 @@ metadata: {name: gemma}
 spec:
   targets:
   - {name: local, provider: {type: LlamaCpp, baseURL: "$url", allowPrivateNetwork: true}}
-  pricing: {currency: USD, inputPerMillion: "0.15", outputPerMillion: "0.60"}
+  pricing: {currency: USD, inputPerMillion: "0.15", outputPerMillion: "0.60", perRequest: "0.004"}
 """)
 
 console = Console(highlight=False, soft_wrap=True)
@@ -258,7 +257,7 @@ def main() -> int:
         except DemoFailedError as error:
             console.print(f"[red]✗[/red] {error}")
             log = directory / "sluice.log"
-            console.print(json.dumps(log.read_text()[-4000:]) if log.exists() else "")
+            console.print(log.read_text()[-4000:] if log.exists() else "", markup=False)
             return 1
     console.print("\nThe same manifests work in a cluster: kubectl apply -f examples/quickstart")
     return 0
