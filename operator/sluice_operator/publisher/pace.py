@@ -7,7 +7,7 @@ URGENT_MS: Final = 10  # what may revoke waits only for what comes along with it
 MAX_WAIT_MS: Final = 200  # a stream of changes must not put a pass off for ever
 MIN_INTERVAL_MS: Final = 200  # between passes nobody is in a hurry for …
 MAX_INTERVAL_MS: Final = 2_000
-_REST: Final = 4  # … and this many times as long as the last one took: a storm may cost a fifth of a core
+_REST: Final = 2  # … and this many times as long as the last one took: a storm may cost half a core
 _RETRY_MS: Final = 500
 _MAX_RETRY_MS: Final = 10_000
 

@@ -1,7 +1,8 @@
 """kopf, kept running: what it hears, and what happens when it ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import gc
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,17 @@ from sluice_operator.cluster import Manifest
 from sluice_operator.handlers import Watching
 from support.apiserver import ApiServer
 from support.operator import Api, eventually
+
+
+# Where kopf is ended in its own thread, its generators are closed by the collector, which complains about them.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def collect() -> Iterator[None]:
+    """Have that happen here, and not in somebody else's test."""
+    yield
+    gc.collect()
 
 
 class Ears:
