@@ -12,7 +12,6 @@ from sluice_operator.handlers import Watching
 from support.apiserver import ApiServer
 from support.operator import Api, eventually
 
-
 # Where kopf is ended in its own thread, its generators are closed by the collector, which complains about them.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
