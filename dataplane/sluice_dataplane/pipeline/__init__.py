@@ -124,7 +124,7 @@ class Pipeline:
     def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> Relay:
         parts, candidate = self._parts, sent.candidate
         first_token_ms = tab.elapsed_ms()
-        request_ms = candidate.model.timeouts.request_ms
+        due_ms = exchange.started_ms + candidate.model.timeouts.request_ms
         assert sent.chunks is not None
 
         def end(how: StreamEnd) -> None:
@@ -134,7 +134,7 @@ class Pipeline:
             tab.close(Result(status, how, sent.attempts, candidate, meter.usage(), first_token_ms))
 
         watch = Watch(
-            expired=lambda: tab.elapsed_ms() > request_ms,
+            expired=lambda: parts.monotonic_ms() > due_ms,
             end=end,
             closed=lambda: parts.dispatcher.release(candidate),
         )

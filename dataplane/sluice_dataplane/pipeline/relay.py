@@ -86,7 +86,11 @@ class Relay:
         """The next bytes for the client, whole events only."""
         while not self._exhausted:
             try:
-                chunk = await self._next_chunk()
+                if self._pending is None:
+                    self._check_time()
+                    chunk = await anext(self._chunks, b"")
+                else:
+                    chunk, self._pending = self._pending, None
                 out = self._pass(self._framer.feed(chunk)) if chunk else self._finish()
             except AttemptFailedError as error:
                 timed_out = error.cause == "Timeout"
@@ -108,13 +112,9 @@ class Relay:
             self._answer.close()
             self._watch.closed()
 
-    async def _next_chunk(self) -> bytes:
-        if self._pending is not None:
-            chunk, self._pending = self._pending, None
-            return chunk
+    def _check_time(self) -> None:
         if self._watch.expired():
             raise AttemptFailedError("the time for the whole request is over", cause="Timeout", sent=True)
-        return await anext(self._chunks, b"")
 
     def _pass(self, frames: list[Frame]) -> bytes:
         kept: list[bytes] = []
