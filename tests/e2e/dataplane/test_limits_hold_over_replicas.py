@@ -11,8 +11,8 @@ import pytest
 from sluice_contract import names
 from sluice_contract.snapshot import Limit
 from sluice_contract.windows import Period
-from support.builders import budget, key
-from support.process import Fleet, fleet
+from support.builders import SECRET, budget, key
+from support.process import Fleet, PlaneProcess, fleet
 from support.redis import RedisServer
 from support.scenes import chat, one_provider, served
 from support.upstream import Fault, ScriptedUpstream
@@ -26,6 +26,14 @@ PATIENT_MS = 5_000  # a deadline that a busy machine does not run into
 async def at_once(planes: Fleet, count: int, **fields: object) -> list[httpx.Response]:
     """*count* calls at the same time, half of them to each replica."""
     return await asyncio.gather(*(planes[number % 2].post(PATH, chat(**fields)) for number in range(count)))  # type: ignore[arg-type]
+
+
+async def hung_up(plane: PlaneProcess) -> None:
+    """Begin a stream and leave after its first bytes."""
+    body = chat(model_name="long", stream=True)
+    async with plane.client.stream("POST", PATH, json=body, headers={"authorization": f"Bearer {SECRET}"}) as answer:
+        assert answer.status_code == 200
+        await anext(answer.aiter_raw())
 
 
 @pytest.mark.parametrize("burst", [60, 10])
@@ -84,12 +92,12 @@ async def test_a_budget_for_ten_calls_admits_ten_of_two_hundred(
 async def test_calls_in_flight_are_counted_over_both(
     tmp_path: Path, redis: RedisServer, upstream: ScriptedUpstream
 ) -> None:
-    """Four slots serve four of forty calls at once; they are free again after answers and a kill."""
+    """Four slots serve four of forty calls at once; they are free again after answers, hang-ups and a kill."""
     upstream.models["held"] = Fault(stall_before_head=True)
     upstream.models["slow"] = Fault(first_byte_ms=1_000)
-    world = one_provider(
-        upstream.base_url, served("held"), served("slow"), served(), keys=(key(max_parallel_requests=4),)
-    )
+    upstream.models["long"] = Fault(chunks=1_000, chunk_delay_ms=50)
+    models = (served("held"), served("slow"), served("long"), served())
+    world = one_provider(upstream.base_url, *models, keys=(key(max_parallel_requests=4),))
     async with fleet(
         tmp_path, world, count=2, redis_url=redis.url, store_deadline_ms=PATIENT_MS, hold_ttl_seconds=3
     ) as planes:
@@ -99,10 +107,14 @@ async def test_calls_in_flight_are_counted_over_both(
         assert codes == {"too_many_parallel_requests"}
         await until(lambda: _slots(redis) == 0, why="slots were not given back after the answers")
 
+        await asyncio.gather(*(hung_up(planes[number % 2]) for number in range(4)))
+        await until(lambda: _slots(redis) == 0, why="slots were not given back after clients hung up")
+
+        asked = len(upstream.seen)
         hanging = asyncio.gather(
             *(planes[n % 2].post(PATH, chat(model_name="held")) for n in range(4)), return_exceptions=True
         )
-        await until(lambda: _slots(redis) == 4 and len(upstream.seen) == 8, why="four calls are not in flight")
+        await until(lambda: _slots(redis) == 4 and len(upstream.seen) == asked + 4, why="four calls are not in flight")
         await planes[1].kill()
         await until(lambda: _slots(redis) == 2, seconds=10, why="the killed replica's slots did not end by themselves")
         assert (await planes[0].post(PATH, chat())).status_code == 200
