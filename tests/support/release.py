@@ -1,16 +1,18 @@
 """Releases of the chart in a test cluster, running the images that were just built."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from support.helm import CHART
-from support.kube import Cluster, KubeError, load_images
+from support.kube import Cluster, KubeError
 
 INSTALL_SECONDS: Final = 120
 UNINSTALL_SECONDS: Final = 60
 SCALE_SECONDS: Final = 120  # controllers that lost the API server back off for up to a minute
+PROGRAMS: Final = frozenset(("operator", "dataplane", "redis"))
 QUICK_SHUTDOWN: Final = {"dataplane": {"shutdown": {"preStopSeconds": 1, "graceSeconds": 20}}}
 
 Values = dict[str, Any]
@@ -29,10 +31,11 @@ class Release:
         return f"http://{self.name}.{self.namespace}/v1"
 
 
-def built_images() -> Values:
-    """Values that make the chart run what was just built and brought to the cluster."""
+def chart_images(loaded: Mapping[str, str]) -> Values:
+    """Values that make the chart run the images that were *loaded*, by program."""
     shown: Values = {}
-    for program, name in load_images().items():
+    for program in PROGRAMS & loaded.keys():
+        name = loaded[program]
         repository, _, tag = name.rpartition(":")
         shown[program] = {"image": {"repository": repository, "tag": tag}}
     return shown

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from support.doors import Doors, clients, open_doors
-from support.kube import Cluster, start_cluster
-from support.release import Release, Values, built_images, helm_install, helm_uninstall
+from support.kube import Cluster, load_images, start_cluster
+from support.release import Release, Values, chart_images, helm_install, helm_uninstall
 from support.tenants import Team, connected
 
 NAMESPACES: Final = pytest.StashKey[list[str]]()  # what a test has to do with
@@ -22,9 +22,15 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def images(cluster: Cluster) -> Values:
+def loaded(cluster: Cluster) -> dict[str, str]:
+    """The images that were just built and brought to the cluster, by program."""
+    return load_images()
+
+
+@pytest.fixture(scope="session")
+def images(loaded: dict[str, str]) -> Values:
     """Values of the chart that make it run what was just built."""
-    return built_images()
+    return chart_images(loaded)
 
 
 @pytest.fixture(scope="session")
