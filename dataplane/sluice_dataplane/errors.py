@@ -27,6 +27,7 @@ class GatewayError(Exception):
     status: int = 500
     code: str = "internal_error"
     type: str = "api_error"
+    on_record: bool = False  # whether a tab was closed over it: its line is written, its count is made
 
     def __init__(
         self,

@@ -67,12 +67,14 @@ class Pipeline:
             return await self._serve(exchange, ask, demand, granted, tab)
         except NotDispatchedError as error:
             tab.close(_unanswered(error))
+            error.told.on_record = True
             raise error.told from None
         except RejectedError as error:
             result = Result(error.status, "failed", error.attempts, error.candidate, code="upstream_rejected")
             tab.close(result)
             return Answer(error.status, _JSON, _rejection(error, exchange.id))
-        except GatewayError:
+        except GatewayError as error:
+            error.on_record = True
             raise
         except asyncio.CancelledError:
             tab.close(Result(499, "aborted", 0, code="client_gone"))  # before anyone answered
@@ -118,6 +120,7 @@ class Pipeline:
         finally:
             sent.answer.close()
             parts.dispatcher.release(sent.candidate)
+        parts.dispatcher.finished(sent.candidate, ok=True)
         tab.close(Result(200, "ok", sent.attempts, sent.candidate, meter.usage()))
         return Answer(200, (*_JSON, *granted), body)
 

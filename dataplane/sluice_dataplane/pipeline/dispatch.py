@@ -120,7 +120,7 @@ class Dispatcher:
         self._health.release(candidate.model, candidate.target)
 
     def finished(self, candidate: Candidate, *, ok: bool) -> None:
-        """How a stream ended after its first chunk: a break counts against the target."""
+        """How an answer ended that was taken: a break, or what is no answer, counts against the target."""
         self._record(candidate, ok=ok)
 
     def _order(self, plan: Plan) -> Iterator[tuple[int, Candidate]]:
@@ -192,7 +192,6 @@ class Dispatcher:
         if answer.status >= 300:
             return await self._turned_away(answer, candidate, number)
         if not ask.stream or not _is_event_stream(answer.headers):
-            self._record(candidate, ok=True)
             return Dispatched(candidate, answer, number)
         chunks = answer.chunks()
         first = await anext(chunks, b"")

@@ -124,7 +124,9 @@ class Door:
         return self._rooms.run(exchange)
 
     def refused(self, arrival: Arrival, path: str, error: GatewayError) -> None:
-        """A request was turned away; *path* is one of ours or empty."""
+        """A request was turned away; *path* is one of ours or empty.  What was told of already is not told again."""
+        if error.on_record:
+            return
         self._observer.refused(arrival.id, path, error.status, error.code)
 
     def failed(self, arrival: Arrival, path: str, unexpected: Exception) -> GatewayError:

@@ -149,7 +149,6 @@ async def test_each_call_is_one_line_of_facts(tmp_path: Path, upstream: Scripted
     assert plane.errors.read_text() == ""
 
 
-@pytest.mark.xfail(reason="the front tells of every error as of a refusal", strict=True)
 async def test_a_call_that_failed_is_told_once(tmp_path: Path, upstream: ScriptedUpstream) -> None:
     """What a provider failed at is no refusal: one line, one count, although the client gets an error."""
     async with fleet(tmp_path, one_provider(upstream.base_url)) as planes:

@@ -101,6 +101,26 @@ async def test_a_bad_target_is_set_aside_and_comes_back(
     figure("calls that a target with three failures still got", failed)
 
 
+@pytest.mark.parametrize(("fault", "stream"), [("garbage", False), ("html", False), ("no-done", True)])
+async def test_a_target_whose_answers_are_none_is_set_aside(
+    tmp_path: Path, providers: Providers, fault: str, stream: bool
+) -> None:
+    """A status of 200 is no sign of health where no answer follows it."""
+    model = served(
+        "chat",
+        target("first", model=f"fault-{fault}"),
+        target("second", priority=1),
+        health=Health(consecutive_failures=3, ejection_ms=60_000),
+    )
+    async with fleet(tmp_path, providers.world(model)) as planes:
+        for _ in range(6):
+            await planes[0].post(PATH, chat(stream=stream))
+        shown = await health_of(planes[0], "first")
+
+    assert shown == "Ejected"
+    assert providers.calls == {"first": 3, "second": 3, "spare": 0}
+
+
 async def test_a_target_that_asks_for_rest_gets_it(tmp_path: Path, providers: Providers) -> None:
     """429 with Retry-After keeps a target out for that long, without counting as a failure."""
     model = served("chat", target("first"), target("second", priority=1))
