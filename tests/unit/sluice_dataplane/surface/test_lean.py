@@ -150,6 +150,17 @@ async def test_a_body_over_the_limit_is_not_waited_for() -> None:
         await until(lambda: not served.host._connections)
 
 
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["endless", "long"])
+async def test_a_head_over_the_limit_is_not_hoarded(end: bytes) -> None:
+    """aiohttp, which refuses it, gets what has come so far; no call is made of it."""
+    async with serving() as served:
+        client = await served.client()
+        client.writer.write(HEAD[:-4] % 2 + b"X: " + b"a" * lean.MAX_HEAD_BYTES + end + b"{}")
+        await until(lambda: not served.host._connections)
+
+    assert served.rooms.seen == []
+
+
 async def test_a_call_too_many_is_not_let_in() -> None:
     """Over the limit of calls in flight the connection goes to aiohttp, whose front says so."""
     async with serving(max_inflight=0) as served:
