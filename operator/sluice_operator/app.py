@@ -136,6 +136,7 @@ class Leader:
         while True:
             try:
                 await self._make_pepper()
+                self._publisher.account_uid = await self._find_account()
                 await self._reader.begin()
             except ClusterError as error:
                 log.warning("begin.failed", extra={"error": str(error)})
@@ -149,6 +150,11 @@ class Leader:
         if await self._cluster.get("Secret", name) is None:
             pepper = secrets.token_bytes(_PEPPER_BYTES)
             await self._cluster.create(manifests.pepper_secret(namespace=namespace, release=release, pepper=pepper))
+
+    async def _find_account(self) -> str | None:
+        name = ObjectName(self._settings.namespace, manifests.account_name(self._settings.release))
+        account = await self._cluster.get("ServiceAccount", name)
+        return None if account is None else str(account["metadata"]["uid"])
 
     async def _relist(self) -> None:
         soon = deque(_SOON_SECONDS)
@@ -196,6 +202,6 @@ async def operate(settings: Settings) -> None:
         await stack.enter_async_context(
             probes(host=settings.health_host, port=settings.health_port, ready=lambda: leader.ready)
         )
-        name = f"{settings.release}-operator"
+        name = manifests.account_name(settings.release)  # one name for all that is the operator's
         lease = Lease(connection.api, name=name, namespace=settings.namespace, holder=settings.pod_name)
         await lease.lead(leader.run)

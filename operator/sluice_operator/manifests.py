@@ -30,14 +30,25 @@ class Notice:
     about: str = ""
 
 
-def compiled_part(*, namespace: str, release: str, part: str, data: bytes) -> Manifest:
-    """The ConfigMap or Secret that carries *part* of the snapshot."""
+def account_name(release: str) -> str:
+    """The name of the operator's ServiceAccount, which the compiled objects belong to: they go with the release."""
+    return f"{release}-operator"
+
+
+def compiled_part(*, namespace: str, release: str, part: str, data: bytes, account_uid: str | None = None) -> Manifest:
+    """The ConfigMap or Secret that carries *part* of the snapshot.
+
+    *account_uid* is that of the operator's ServiceAccount; with None the object has no owner.
+    """
     encoded = {names.PART_FIELD: base64.b64encode(data).decode()}
-    metadata = {
+    metadata: Manifest = {
         "name": names.object_name(release, part),
         "namespace": namespace,
         "labels": {names.LABEL_PART: part, _INSTANCE: release, _MANAGED_BY: names.MANAGED_BY},
     }
+    if account_uid is not None:
+        owner = {**_CORE, "kind": "ServiceAccount", "name": account_name(release), "uid": account_uid}
+        metadata["ownerReferences"] = [owner]
     if part in codec.SECRET_PARTS:
         return {**_CORE, "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded}
     return {**_CORE, "kind": "ConfigMap", "metadata": metadata, "binaryData": encoded}

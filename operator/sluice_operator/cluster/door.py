@@ -26,6 +26,7 @@ _KINDS: Final[Mapping[str, tuple[tuple[str, str], str]]] = {
     "ConfigMap": (_CORE, "configmaps"),
     "Namespace": (_CORE, "namespaces"),
     "Pod": (_CORE, "pods"),
+    "ServiceAccount": (_CORE, "serviceaccounts"),
     "Event": (("/apis/events.k8s.io/v1", "events.k8s.io/v1"), "events"),
 }
 

@@ -62,6 +62,7 @@ class Publisher:
         self._dirty: Final = asyncio.Event()
         self.published: Final = Signal()  # fires when replicas find another revision
         self.snapshot = Snapshot()  # what was compiled last
+        self.account_uid: str | None = None  # of the ServiceAccount that what is written from now on goes with
 
     def changed(self, change: Change) -> None:
         """Take in what a word about the world meant."""
@@ -160,7 +161,9 @@ class Publisher:
         return self._parts.world.parts.get(part, (0, None))[1] != codec.digest(data)
 
     async def _write(self, part: str, data: bytes) -> None:
-        manifest = manifests.compiled_part(namespace=self._namespace, release=self._release, part=part, data=data)
+        manifest = manifests.compiled_part(
+            namespace=self._namespace, release=self._release, part=part, data=data, account_uid=self.account_uid
+        )
         written = await self._parts.cluster.apply(manifest)
         self._parts.world.wrote_part(part, int(written["metadata"]["resourceVersion"]), codec.digest(data))
 

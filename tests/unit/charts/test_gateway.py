@@ -14,6 +14,7 @@ import yaml
 
 from sluice_contract import codec, names
 from sluice_dataplane.settings import Settings as DataplaneSettings
+from sluice_operator import manifests
 from sluice_operator.settings import Settings as OperatorSettings
 from support.helm import CHART, ROOT, Manifest, RefusedError, objects, render
 
@@ -125,6 +126,23 @@ def test_operator_reads_no_secret_outside_watched_namespaces() -> None:
     }
 
     assert cluster_wide == {"namespaces", "customresourcedefinitions"}
+
+
+def test_operator_finds_the_account_it_runs_as() -> None:
+    """The ServiceAccount that compiled objects belong to is the operator's own, which it may look up by name."""
+    shown, account = objects(WITHOUT_CRDS), manifests.account_name("sluice")
+    (pod,) = [
+        each["spec"]["template"]["spec"]
+        for each in _of_kind("Deployment", shown)
+        if each["metadata"]["name"] == "sluice-operator"
+    ]
+    (rule,) = [
+        rule for role in _of_kind("Role", shown) for rule in role["rules"] if rule["resources"] == ["serviceaccounts"]
+    ]
+
+    assert pod["serviceAccountName"] == account
+    assert account in {each["metadata"]["name"] for each in _of_kind("ServiceAccount", shown)}
+    assert (rule["resourceNames"], rule["verbs"]) == ([account], ["get"])
 
 
 @pytest.mark.parametrize(

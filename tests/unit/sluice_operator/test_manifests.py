@@ -24,6 +24,17 @@ def test_secret_parts_are_secrets_and_others_are_not(part: str) -> None:
     assert manifests.part_content(manifest) == b"\x00bytes"
 
 
+@pytest.mark.parametrize("part", [codec.MODELS, codec.CREDENTIALS])
+def test_parts_go_with_the_operators_account(part: str) -> None:
+    """What is compiled is collected with the release that wrote it, and holds up the deletion of nothing."""
+    owned = manifests.compiled_part(namespace="home", release="gw", part=part, data=b"x", account_uid="uid-9")
+    orphan = manifests.compiled_part(namespace="home", release="gw", part=part, data=b"x")
+
+    (owner,) = owned["metadata"]["ownerReferences"]
+    assert owner == {"apiVersion": "v1", "kind": "ServiceAccount", "name": "gw-operator", "uid": "uid-9"}
+    assert "ownerReferences" not in orphan["metadata"]
+
+
 @pytest.mark.parametrize("data", [{}, {"other": "AAAA"}, {names.PART_FIELD: "not base64!"}, None])
 def test_a_damaged_part_has_no_content(data: object) -> None:
     """A compiled object without its entry, or with nonsense in it, reads as nothing rather than as empty."""

@@ -44,6 +44,17 @@ async def test_the_index_is_written_last(desk: Desk) -> None:
     assert len(written) == len(codec.PARTS) + 1
 
 
+async def test_what_is_written_belongs_to_the_operators_account(desk: Desk) -> None:
+    """Every compiled object names the account it goes with, and is thus collected when that is deleted."""
+    desk.publisher.account_uid = "uid-9"
+    desk.put("ModelDeployment", "chat", ECHO)
+    await until(desk.snapshot)
+
+    parts = [each for key, each in desk.cluster.objects.items() if key[2].startswith(f"{RELEASE}-snapshot-")]
+    assert len(parts) == len(codec.PARTS) + 1
+    assert {owner["uid"] for each in parts for owner in each["metadata"]["ownerReferences"]} == {"uid-9"}
+
+
 async def test_only_what_changed_is_written(desk: Desk) -> None:
     """A changed model rewrites its part and the index; a status or a change that means nothing rewrites nothing."""
     desk.put("ModelDeployment", "chat", ECHO)
