@@ -184,6 +184,11 @@ def answer_usage(body: bytes) -> TokenUsage | None:
         return None
 
 
+def begins_answer(data: bytes) -> bool:
+    """Whether *data*, which is no whole answer, is the beginning of one: then the provider has done its work."""
+    return data.lstrip().startswith(b"{") and (b'"choices"' in data or b'"embedding"' in data)
+
+
 def is_error(body: bytes) -> bool:
     """Whether *body* is a JSON object with an ``error`` that says something."""
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sluice_contract.snapshot import Model
-from sluice_contract.usage import UsageRecord
+from sluice_contract.usage import Outcome, UsageRecord
 from sluice_dataplane.dialects import openai
 from sluice_dataplane.errors import GatewayError, InvalidRequestError, StoreError, UnavailableError, error_body
 from sluice_dataplane.exchange import Answer, Ask, Exchange, Headers, Principal
@@ -104,14 +104,17 @@ class Pipeline:
     async def _serve(self, exchange: Exchange, ask: Ask, demand: Demand, granted: Headers, tab: Tab) -> Answer:
         parts = self._parts
         sent = await parts.dispatcher.dispatch(exchange, ask, demand.plan, ceiling=demand.ceiling)
-        meter = Meter(exchange.endpoint, request_bytes=len(exchange.body))
+        most = None if demand.ceiling is None else demand.ceiling * ask.choices
+        meter = Meter(exchange.endpoint, request_bytes=len(exchange.body), most_output_tokens=most)
         if sent.chunks is not None:
             return Answer(200, (*_EVENTS, *granted), chunks=self._relay(exchange, ask, sent, meter, tab))
         try:
             body = await whole(sent.answer, meter, limit_bytes=parts.max_answer_bytes)
         except GatewayError as error:
             parts.dispatcher.finished(sent.candidate, ok=False)
-            tab.close(Result(error.status, "failed", sent.attempts, sent.candidate, code=error.code))
+            usage = meter.usage() if meter.began else None
+            outcome: Outcome = "partial" if meter.began else "failed"
+            tab.close(Result(error.status, outcome, sent.attempts, sent.candidate, usage, code=error.code))
             raise
         except asyncio.CancelledError:
             # The upstream answered and was paid for; only the client did not wait for it.

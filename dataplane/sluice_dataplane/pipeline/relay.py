@@ -4,6 +4,7 @@ Whoever holds the tab is told the end before the last bytes go out, so that a cl
 answer has also paid for it.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Literal
 
@@ -24,19 +25,33 @@ async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> by
 
     Raises:
         UpstreamFailedError: it broke off, is over *limit_bytes*, or is no JSON answer.
-        UpstreamTimeoutError: it did not come in time.
+        UpstreamTimeoutError: it did not come in time.  In both cases the meter has seen what did come of an answer.
     """
     try:
         body = await answer.read(limit_bytes)
-        meter.reported = openai.answer_usage(body)
     except AttemptFailedError as error:
+        await _see_beginning(answer, meter)
         if error.cause == "Timeout":
             raise UpstreamTimeoutError("The upstream did not finish its answer in time.") from None
         raise UpstreamFailedError(_BROKEN) from None
+    try:
+        meter.reported = openai.answer_usage(body)
     except ValueError:
+        if openai.begins_answer(body):
+            meter.saw_body(body)
         raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
     meter.saw_body(body)
     return body
+
+
+async def _see_beginning(answer: UpstreamAnswer, meter: Meter) -> None:
+    """Let *meter* see what came of an answer before it broke off."""
+    came = b""
+    with contextlib.suppress(AttemptFailedError):
+        async for chunk in answer.chunks():
+            came += chunk
+    if openai.begins_answer(came):
+        meter.saw_body(came)
 
 
 class Watch(msgspec.Struct, frozen=True):

@@ -187,5 +187,9 @@ async def test_the_time_for_the_whole_request_ends_a_stream() -> None:
 )
 async def test_a_plain_answer_that_is_none_is_an_upstream_error(item: Any, error: type[Exception]) -> None:
     """Garbage, cuts, resets and stalls are 502 or 504, never passed on as an answer."""
+    meter = Meter("chat", request_bytes=1)
     with pytest.raises(error):
-        await whole(Scripted(item), Meter("chat", request_bytes=1), limit_bytes=1_000)
+        await whole(Scripted(item), meter, limit_bytes=1_000)
+
+    # What looks like the beginning of an answer was worked for; anything else was not.
+    assert meter.began is (item == b'{"choices":[')

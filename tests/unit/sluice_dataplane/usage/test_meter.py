@@ -30,6 +30,14 @@ def test_events_that_carry_much_text_count_by_their_text() -> None:
     assert meter.usage().output == 1_000
 
 
+def test_an_estimate_stays_below_what_was_held() -> None:
+    """What the upstream was told to stop at bounds every estimate: a budget is not overspent by a guess."""
+    meter = Meter("chat", request_bytes=3, most_output_tokens=16)
+    meter.saw_body(b"y" * 3_000)
+
+    assert meter.usage().output == 16
+
+
 def test_embeddings_have_no_output() -> None:
     """A vector's bytes are not taken for generated text."""
     meter = Meter("embeddings", request_bytes=30)
