@@ -36,9 +36,9 @@ class Bench:
         return {"seen": len(self.upstream.seen), "bill": len(self.upstream.bill), "spend": await self.plane.spend()}
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    """One for all cases of this file."""
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=["lean", "aiohttp"])
+async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    """One for all cases of this file; each front has to refuse what the other one refuses."""
     held = budget()
     async with ScriptedUpstream() as upstream:
         models = (
@@ -49,7 +49,9 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         )
         world = one_provider(upstream.base_url, *models, keys=(key(budget_ids=(held.id,)),), budgets=(held,))
         folder = tmp_path_factory.mktemp("bad-input")
-        async with fleet(folder, world, max_body_bytes=LIMIT, log_level="debug") as planes:
+        async with fleet(
+            folder, world, max_body_bytes=LIMIT, log_level="debug", lean_front=request.param == "lean"
+        ) as planes:
             yield Bench(planes[0], upstream)
 
 

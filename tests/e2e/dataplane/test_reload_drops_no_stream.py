@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from sluice_contract.snapshot import Credentials, Price, Snapshot
 from support.builders import SECRET, key
@@ -43,12 +44,14 @@ async def stream(plane: PlaneProcess, body: dict[str, object]) -> bytes:
         return b"".join([chunk async for chunk in answer.aiter_raw()])
 
 
+@pytest.mark.parametrize("front", ["lean", "aiohttp"])
 async def test_streams_outlive_reloads_byte_for_byte(
-    tmp_path: Path, upstream: ScriptedUpstream, figure: Callable[[str, object], None]
+    tmp_path: Path, upstream: ScriptedUpstream, figure: Callable[[str, object], None], front: str
 ) -> None:
     """Every stream is whole and byte for byte the upstream's, less the usage event that its client did not ask for."""
     upstream.models["long-stream"] = Fault(chunks=40, chunk_delay_ms=100)
-    async with fleet(tmp_path, generation(0, upstream.base_url)) as planes, asyncio.TaskGroup() as tasks:
+    world = generation(0, upstream.base_url)
+    async with fleet(tmp_path, world, lean_front=front == "lean") as planes, asyncio.TaskGroup() as tasks:
         asked = [bool(number % 2) for number in range(STREAMS)]
         options = [{"stream_options": {"include_usage": True}} if wanted else {} for wanted in asked]
         bodies = [{**chat(model_name="long"), **option} for option in options]
@@ -84,10 +87,11 @@ async def test_a_call_sees_one_configuration(tmp_path: Path, upstream: ScriptedU
         async with asyncio.TaskGroup() as tasks:
             for _ in range(4):
                 tasks.create_task(caller())
+            await until(lambda: len(answers) >= 8)
             for number in range(1, CHANGES + 1):
-                before = len(answers)
                 revisions[await planes.apply(generation(number, base_url))] = number
-                await until(lambda enough=before + 8: len(answers) >= enough)  # type: ignore[misc]
+                # Four callers: of the next eight answers at least four were asked for under the new one.
+                await until(lambda enough=len(answers) + 8: len(answers) >= enough)  # type: ignore[misc]
             stop.set()
         told = records(planes[0].data_dir)
 

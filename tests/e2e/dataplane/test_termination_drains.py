@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from support.builders import SECRET, budget, key
 from support.journals import records
@@ -41,12 +42,14 @@ async def refuses(plane: PlaneProcess) -> bool:
     return False
 
 
+@pytest.mark.parametrize("front", ["lean", "aiohttp"])
 async def test_streams_in_flight_are_finished(
-    tmp_path: Path, upstream: ScriptedUpstream, figure: Callable[[str, object], None]
+    tmp_path: Path, upstream: ScriptedUpstream, figure: Callable[[str, object], None], front: str
 ) -> None:
     """Twenty streams end whole while new connections are refused and /readyz says no; the exit status is 0."""
     upstream.models["long"] = Fault(chunks=30, chunk_delay_ms=50)
-    async with fleet(tmp_path, one_provider(upstream.base_url, served("long"), served())) as planes:
+    world = one_provider(upstream.base_url, served("long"), served())
+    async with fleet(tmp_path, world, lean_front=front == "lean") as planes:
         plane = planes[0]
         assert (await plane.post(PATH, chat())).status_code == 200
         running = [asyncio.ensure_future(stream(plane, "long")) for _ in range(STREAMS)]
