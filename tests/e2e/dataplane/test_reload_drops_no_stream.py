@@ -91,7 +91,8 @@ async def test_a_call_sees_one_configuration(tmp_path: Path, upstream: ScriptedU
             for number in range(1, CHANGES + 1):
                 revisions[await planes.apply(generation(number, base_url))] = number
                 # Four callers: of the next eight answers at least four were asked for under the new one.
-                await until(lambda enough=len(answers) + 8: len(answers) >= enough)  # type: ignore[misc]
+                enough = len(answers) + 8
+                await until(lambda enough=enough: len(answers) >= enough)  # type: ignore[misc]
             stop.set()
         told = records(planes[0].data_dir)
 
