@@ -150,14 +150,17 @@ async def test_duplicate_authorization_headers_are_ambiguous(plane: RunningPlane
     assert b"ambiguous_credentials" in answer
 
 
-@pytest.mark.parametrize("name", CORPUS)
-async def test_a_doubtful_message_is_refused_or_closed(plane: RunningPlane, name: str) -> None:
+async def test_doubtful_messages_are_refused_or_closed(plane: RunningPlane) -> None:
     """No success but for what is harmless, never a 500, and never an answer to a request hidden in another."""
-    head = await raw(plane, CORPUS[name])
-    statuses = re.findall(rb"HTTP/1\.[01] (\d)\d\d ", head)
+    wrong = {}
+    for name, data in CORPUS.items():
+        head = await raw(plane, data)
+        statuses = re.findall(rb"HTTP/1\.[01] (\d)\d\d ", head)
+        allowed = {b"2"} if name in ACCEPTABLE else {b"4"}
+        if not set(statuses) <= allowed or b"/smuggled" in head:
+            wrong[name] = head
 
-    assert set(statuses) <= ({b"2"} if name in ACCEPTABLE else {b"4"})
-    assert len(statuses) <= 1 or b"/smuggled" not in head
+    assert wrong == {}
 
 
 async def test_the_root_answers_probes_of_clients(plane: RunningPlane) -> None:

@@ -29,6 +29,7 @@ async def test_stopping_ends_what_is_idle_and_nothing_else() -> None:
         gate.set()
         slow.writer.write(b"w")
         answers = [await busy.answer(), await slow.answer()]
+        assert await busy.rest() == await slow.rest() == b""
         await served.door.idle()
 
     assert [body for _, body in answers] == [b"busy", b"slow"]

@@ -150,6 +150,16 @@ async def test_a_body_over_the_limit_is_not_waited_for() -> None:
         await until(lambda: not served.host._connections)
 
 
+@pytest.mark.parametrize("name", ["TLS", "bare line feeds"])
+async def test_what_can_never_become_a_request_is_not_waited_for(name: str) -> None:
+    """aiohttp, which says so at once, gets it: who speaks TLS to this port must not sit and wait."""
+    async with serving() as served:
+        client = await served.client()
+        client.writer.write(CORPUS[name])
+
+        assert b" 400 " in await client.rest()
+
+
 @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["endless", "long"])
 async def test_a_head_over_the_limit_is_not_hoarded(end: bytes) -> None:
     """aiohttp, which refuses it, gets what has come so far; no call is made of it."""
