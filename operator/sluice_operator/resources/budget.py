@@ -120,7 +120,7 @@ class Threshold(Value):
     """At which percentage of the limit to say something, and how."""
 
     percent: Annotated[int, Field(ge=1, le=100)]
-    action: Literal["Event", "Header"] = "Event"
+    action: Literal["Event", "Header"]
 
 
 class Adjustment(Value):

@@ -122,7 +122,7 @@ class ModelDeploymentSpec(Value):
         Field(min_length=1, max_length=16),
         ListOf(("name",)),
         Rule(
-            cel="self.exists(t, t.weight > 0)",
+            cel="self.exists(t, !has(t.weight) || t.weight > 0)",
             message="at least one target needs a weight above 0",
             holds=lambda targets: any(target.weight > 0 for target in targets),
         ),

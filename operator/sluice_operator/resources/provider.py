@@ -175,7 +175,7 @@ class ProviderAccount(Value):
             holds=lambda it: it.type in ("Echo", *SELF_HOSTED) or it.auth is not None,
         ),
         Rule(
-            cel="!has(self.baseURL) || self.allowPrivateNetwork"
+            cel="!has(self.baseURL) || (has(self.allowPrivateNetwork) && self.allowPrivateNetwork)"
             f" || (self.baseURL.startsWith('https://') && !self.baseURL.matches({cel_string(_INWARD_URL)}))",
             message="baseURL: without allowPrivateNetwork it is https and no private, loopback or metadata address",
             holds=lambda it: it.base_url is None or it.allow_private_network or _is_outward(it.base_url),

@@ -1,5 +1,6 @@
 """A pydantic model as a structural schema: what the API server takes of JSON Schema, and nothing else."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,12 +31,13 @@ def structural(model: type[Value]) -> JsonSchema:
     """The schema of *model*: references resolved, null and unknown fields impossible, defaults as manifests say them.
 
     Defaults that are objects or empty lists are left out: what the user omits stays omitted in the stored object.
+    Defaults inside lists are only described: docs/adr/0011.
     """
     whole = model.model_json_schema(by_alias=True, mode="validation")
-    return _node(whole, whole.get("$defs", {}))
+    return _node(whole, whole.get("$defs", {}), listed=False)
 
 
-def _node(raw: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
+def _node(raw: JsonSchema, definitions: Mapping[str, JsonSchema], *, listed: bool) -> JsonSchema:
     node = _flat(raw, definitions)
     kept: JsonSchema = {key: node[key] for key in _KEPT if key in node}
     if "description" in kept:
@@ -44,13 +46,18 @@ def _node(raw: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
         kept["format"] = "int64"
     if not _is_worth_stating(kept.get("default")):
         kept.pop("default", None)
+    if listed and "default" in kept:
+        said = f"Default {json.dumps(kept.pop('default'))}."
+        kept["description"] = f"{kept['description'].rstrip('.')}. {said}" if "description" in kept else said
     if "items" in node:
-        kept["items"] = _node(node["items"], definitions)
+        kept["items"] = _node(node["items"], definitions, listed=True)
         kept.setdefault(LIST_TYPE, "atomic")
     if "properties" in node:
-        kept["properties"] = {name: _node(member, definitions) for name, member in node["properties"].items()}
+        kept["properties"] = {
+            name: _node(member, definitions, listed=listed) for name, member in node["properties"].items()
+        }
     elif isinstance(node.get("additionalProperties"), dict):
-        kept["additionalProperties"] = _node(node["additionalProperties"], definitions)
+        kept["additionalProperties"] = _node(node["additionalProperties"], definitions, listed=listed)
     return kept
 
 
