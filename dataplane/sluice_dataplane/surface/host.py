@@ -61,13 +61,11 @@ class LeanHost:
         """As the connection's Host."""
         self._connections.discard(connection)
 
-    def take_over(self, transport: asyncio.Transport, data: bytes, *, paused: bool) -> None:
+    def take_over(self, transport: asyncio.Transport, data: bytes) -> None:
         """As the connection's Host."""
         protocol = self._fallback()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        if paused:
-            protocol.pause_writing()
         protocol.data_received(data)
 
     def _connection(self) -> LeanConnection:

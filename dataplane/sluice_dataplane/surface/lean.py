@@ -35,8 +35,8 @@ class Host(Protocol):
         """Forget it."""
         ...
 
-    def take_over(self, transport: asyncio.Transport, data: bytes, *, paused: bool) -> None:
-        """Let aiohttp serve what begins with *data*; *paused*: the transport has asked for a pause in writing."""
+    def take_over(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Let aiohttp serve what begins with *data*.  The transport asks for no pause in writing then."""
         ...
 
 
@@ -184,7 +184,7 @@ class LeanConnection(asyncio.Protocol):
 
     def _give_away(self, data: bytes) -> None:
         self._host.left(self)
-        self._host.take_over(self._transport, data, paused=self._drained is not None)
+        self._host.take_over(self._transport, data)
 
     async def _serve(self, head: Head, body: bytes) -> None:
         """Answer one call; never raises but for cancellation."""

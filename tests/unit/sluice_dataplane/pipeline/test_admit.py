@@ -94,6 +94,20 @@ def test_adjustments_raise_a_limit_until_they_expire() -> None:
     assert found.reservation.charges[0].limit == 1_905
 
 
+def test_a_new_window_begins_with_the_first_call_in_it() -> None:
+    """What is remembered from call to call ends with the window: the next month has its own account."""
+    the_key = key(budget_ids=("bud1",))
+    of = table(keys=(the_key,), budgets=(budget(),))
+    call, ask, principal = exchange(of=of), Ask(model="echo"), Principal(the_key, "c1")
+    plan = resolve(of, principal, ask, draw=lambda: 0.5)
+    demands = Demands(hold_ttl_ms=60_000, default_ceiling=4_096)
+    end_ms = 1_790_812_800_000  # the first of October
+    found = [demands.of(call, principal, ask, plan, now_ms=now_ms) for now_ms in (NOW_MS, end_ms - 1, end_ms)]
+    accounts = [each.reservation.charges[0].account for each in found]
+
+    assert accounts == [names.account("bud1", month, "-") for month in ("2026-09", "2026-09", "2026-10")]
+
+
 @pytest.mark.parametrize(("per", "subject"), [("Subject", "-"), ("VirtualKey", "vktest")])
 def test_per_decides_who_shares_an_account(per: str, subject: str) -> None:
     """One pot for all, or one for each key."""

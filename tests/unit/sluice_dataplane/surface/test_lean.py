@@ -265,6 +265,23 @@ async def test_a_stream_waits_for_its_reader() -> None:
     assert len(body) == 30_000_000
 
 
+async def test_answers_wait_for_their_reader() -> None:
+    """A client that sends calls and reads no answers gets no more of them than the sockets and one buffer hold."""
+
+    async def large(exchange: Exchange) -> Answer:
+        return Answer(200, (), b"x" * 1_000_000)
+
+    async with serving(large) as served:
+        client = await served.client()
+        client.writer.write(call(b"{}") * 100)
+        await until(lambda: any(each._drained is not None for each in served.host._connections))
+        await asyncio.sleep(0.1)  # time in which all of them would be answered
+        assert len(served.rooms.seen) < 50
+        bodies = [(await client.answer())[1] for _ in range(100)]
+
+    assert {len(body) for body in bodies} == {1_000_000}
+
+
 async def test_a_stream_stops_when_its_client_has_gone() -> None:
     """At the next chunk; its chunks are closed, once."""
     parts = Parts(b"x", repeat=1_000_000)
