@@ -47,10 +47,23 @@ def helm_install(cluster: Cluster, release: Release, *values: Values, flags: tup
     Raises:
         KubeError: it was not within INSTALL_SECONDS; the message has what was seen.  The release may be half there.
     """
+    _helm(cluster, release, "install", values, flags)
+
+
+def helm_upgrade(cluster: Cluster, release: Release, *values: Values) -> None:
+    """Upgrade to *values*, all of them (later ones win), and return when every Deployment has its new pods.
+
+    Raises:
+        KubeError: it was not within INSTALL_SECONDS; the message has what was seen.
+    """
+    _helm(cluster, release, "upgrade", values, ())
+
+
+def _helm(cluster: Cluster, release: Release, verb: str, values: tuple[Values, ...], flags: tuple[str, ...]) -> None:
     merged: Values = QUICK_SHUTDOWN
     for each in values:
         merged = _merged(merged, each)
-    command = ["helm", "install", release.name, str(CHART), "--namespace", release.namespace, "--values", "-"]
+    command = ["helm", verb, release.name, str(CHART), "--namespace", release.namespace, "--values", "-"]
     command += ["--wait", "--timeout", f"{INSTALL_SECONDS}s", *flags]
     try:
         cluster.run(*command, text=yaml.safe_dump(merged), deadline=INSTALL_SECONDS + 30)
