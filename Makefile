@@ -60,7 +60,7 @@ soak: tools $(VENV)/.dev ## mixed load, reloads and crashes for MINUTES (default
 	@SLUICE_SOAK_MINUTES=$(MINUTES) $(BIN)/pytest -s tests/soak $(ARGS)
 
 bench: $(VENV)/.dev ## what a call costs, beside nginx and a naive proxy; prints a table
-	@.ci/need nginx && $(BIN)/python benchmarks/run.py $(ARGS)
+	@.ci/need nginx wrk && $(BIN)/python benchmarks/run.py $(ARGS)
 
 ##@ Build it
 .PHONY: cluster images crds chart lock tools clean

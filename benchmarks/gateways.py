@@ -1,7 +1,7 @@
 """What is measured: each gateway as a command line pinned to one core, in front of the same upstream."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -18,7 +18,8 @@ _NGINX: Final = Template("""
 daemon off; worker_processes 1; pid $dir/nginx.pid; error_log $dir/error.log;
 events { worker_connections 4096; }
 http {
-  access_log off; keepalive_requests 100000000; client_body_temp_path $dir/body; proxy_temp_path $dir/proxy;
+  access_log off; proxy_buffering off;
+  keepalive_requests 100000000; client_body_temp_path $dir/body; proxy_temp_path $dir/proxy;
   fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
   $upstream
   server { listen 127.0.0.1:$port reuseport; location / { $action } }
@@ -34,6 +35,7 @@ class Gateway:
     port: int
     command: tuple[str, ...]
     key: str = "sk-none"
+    environ: dict[str, str] = field(default_factory=dict)
 
 
 def nginx(directory: Path, port: int, *, action: str, upstream: str = "") -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,17 @@ def wait_until_answers(port: int, key: str) -> None:
                 problem = str(error)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"port {port} did not answer: {problem}")
+
+
+def streams(port: int, pid: int, key: str, *, at_once: int, seconds: int, core: str) -> float:
+    """Take *at_once* streams at a time from *port*; the CPU, in microseconds, that *pid*'s tree used for each."""
+    before = cpu_seconds(pid)
+    client = [sys.executable, str(Path(__file__).with_name("streams.py")), "take", str(port), key]
+    command = ["taskset", "-c", core, *client, str(at_once), str(seconds)]
+    whole, broken = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    if broken or not whole:
+        raise SystemExit(f"port {port}: {broken} of {whole + broken} streams did not come whole")
+    return (cpu_seconds(pid) - before) / whole * 1e6
 
 
 def load(port: int, pid: int, script: Path, *, connections: int, seconds: int, core: str) -> Load:
