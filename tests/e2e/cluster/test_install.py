@@ -30,8 +30,10 @@ def test_release_comes_up_whole_and_goes_away_whole(
     ours = f"app.kubernetes.io/instance={release.name}"
 
     deployments = cluster.list("deployments", namespace=home, selector=ours)
-    available = {each["metadata"]["name"]: each["status"].get("availableReplicas", 0) for each in deployments}
-    assert available == {f"{release.name}-{program}": n for program, n in WANTED_REPLICAS.items()}
+    assert {each["metadata"]["name"] for each in deployments} == {f"{release.name}-{each}" for each in WANTED_REPLICAS}
+    for program, replicas in WANTED_REPLICAS.items():
+        wanted = f"jsonpath={{.status.availableReplicas}}={replicas}"
+        cluster.wait(wanted, f"deployment/{release.name}-{program}", namespace=home)
 
     cluster.apply([MODEL, KEY], namespace=tenant)
     cluster.wait("condition=Ready", "mdep/echo", "vkey/caller", namespace=tenant)

@@ -71,7 +71,7 @@ async def test_killed_in_the_middle_of_calls(
     request: pytest.FixtureRequest,
     figure: Callable[[str, object], None],
 ) -> None:
-    """After each of 20 kills: one record for each answered call at the provider's price, no hold, no step back."""
+    """Killed with calls at the provider: one record for each answered call at its price, no hold, no step back."""
     redis: RedisServer | None = request.getfixturevalue("redis") if store == "redis" else None
     shared: dict[str, Any] = {"redis_url": redis.url, "store_deadline_ms": 5_000} if redis is not None else {}
     draw = random.Random(SEED)
@@ -88,7 +88,7 @@ async def test_killed_in_the_middle_of_calls(
         for _ in range(ROUNDS):
             seen = len(upstream.seen)
             calls = [asyncio.ensure_future(call(plane, stream=bool(number % 2))) for number in range(CALLS)]
-            await until(lambda seen=seen: len(upstream.seen) >= seen + 4)  # type: ignore[misc]
+            await until(lambda seen=seen: len(upstream.seen) >= seen + CALLS)  # type: ignore[misc]
             enough = draw.randrange(CALLS - 1)
             await until(lambda calls=calls, enough=enough: sum(each.done() for each in calls) >= enough)  # type: ignore[misc]
             await plane.kill()
