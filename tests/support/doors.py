@@ -6,12 +6,9 @@ Services on a port of the node; replicas that come later get doors when ``open_d
 
 import asyncio
 import contextlib
-import os
-import signal
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -88,29 +85,6 @@ async def clients(limit: int | None = None) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
         yield client
-
-
-def crash(pod: Manifest, program: str) -> int:
-    """Kill *program* in a pod's container, from outside, as a crash would; the id its process had here.
-
-    Raises:
-        LookupError: no process of the pod is to be seen on this machine.
-    """
-    for process in _processes_of(pod["metadata"]["uid"]):
-        if program.encode() in (process / "cmdline").read_bytes():
-            os.kill(int(process.name), signal.SIGKILL)
-            return int(process.name)
-    message = f"no process {program} of pod {pod['metadata']['name']} is to be seen on this machine"
-    raise LookupError(message)
-
-
-def _processes_of(pod_uid: str) -> list[Path]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if pod_uid in (process / "cgroup").read_text().replace("_", "-"):
-                found.append(process)
-    return found
 
 
 def _service(name: str, selector: dict[str, str]) -> Manifest:

@@ -3,6 +3,7 @@
 Which cluster is decided by tests/support/cluster/cluster; the user's own kubeconfig is never looked at.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -12,7 +13,6 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,11 +105,16 @@ class Kube:
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
         return name
 
+    def clear(self, namespace: str) -> None:
+        """Let go of the names that a story's resources have in the whole cluster; a namespace takes longer to go."""
+        with contextlib.suppress(KubeError):  # nobody may have installed our kinds
+            self.kubectl("delete", "mdep,vkey,bud,mprov", "--all", "--wait=false", namespace=namespace)
+
     def delete_namespace(self, name: str, *, deadline: float = 60) -> None:
         """Delete a namespace and return when it is gone."""
         self.kubectl("delete", "namespace", name, "--ignore-not-found", deadline=deadline)
 
-    @contextmanager
+    @contextlib.contextmanager
     def forward(self, target: str, port: int | str, *, namespace: str) -> Iterator[str]:
         """A URL on this machine that reaches *port* of ``pod/x``, ``deploy/x`` or ``svc/x`` (then one pod)."""
         command = ["kubectl", "--namespace", namespace, "port-forward", target, f":{port}", "--address", "127.0.0.1"]
@@ -158,6 +163,10 @@ class Cluster(Kube):
             for waiting in ("controller-manager", "scheduler"):
                 self.stop(waiting)
                 self.start(waiting)
+
+    def crash(self, pod: Manifest, program: str) -> None:
+        """Kill *program* in a pod's container, from outside and without the API server."""
+        self.run(str(TOOL), "crash", pod["metadata"]["uid"], program)
 
 
 def start_cluster() -> Cluster:

@@ -54,6 +54,7 @@ def new_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[
 
     yield make
     for name in made:
+        cluster.clear(name)
         cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from support.doors import Door, Doors, crash
+from support.doors import Door, Doors
 from support.kube import Cluster
 from support.release import Release, scale_operator
 from support.tenants import Team, chat, code_of, echo_model, resource
@@ -83,7 +83,7 @@ async def test_data_plane_serves_and_starts_with_nobody_in_control(
         calling = [tasks.create_task(load.run()) for load in loads]
         async with nobody_in_control(cluster, gateway):
             before = await revision(client, crashed)
-            crash(crashed.pod, "sluice_dataplane")
+            await asyncio.to_thread(cluster.crash, crashed.pod, "sluice_dataplane")
             began = time.monotonic()
             await until(lambda: loads[1].last == "unreachable", why="it is gone")
             await until(lambda: loads[1].last == "200", seconds=RESTART_SECONDS, why="it serves again")

@@ -22,6 +22,7 @@ PROMPT: Final = "prompt-canary-2c9e41"
 CREDENTIAL: Final = "sk-provider-canary-77f0b3"
 EXISTING: Final = "existing-key-canary-b82d15aa"
 WRONG: Final = "sk-wrong-key-canary-9d10c2"
+GOOD: Final = "fault-none"  # a model that answers well
 CANARIES: Final = {"prompt": PROMPT, "credential": CREDENTIAL, "existing": EXISTING, "wrong": WRONG}
 DISK: Final = """
 import pathlib, sys
@@ -72,7 +73,7 @@ def manifests(base_url: str) -> list[Manifest]:
     price = {"currency": "USD", "inputPerMillion": "1", "outputPerMillion": "1"}
     existing = {"secretRef": {"name": "legacy", "key": "token"}}
     return [
-        resource("ModelDeployment", "talk", modelName="*", targets=targets, pricing=price),
+        resource("ModelDeployment", "talk", modelName="fault-*", targets=targets, pricing=price),
         resource("VirtualKey", "generated", budgetRefs=[{"name": "five"}]),
         resource("VirtualKey", "existing", type="Existing", existing=existing),
         resource("Budget", "five", limit={"unit": "Cost", "amount": "5", "currency": "USD"}, period=MONTH),
@@ -83,14 +84,14 @@ async def provoke(client: httpx.AsyncClient, doors: Doors, generated: str) -> No
     """Calls of every kind, and everything that might make somebody write down what came."""
     for door in doors.each:
         for secret in (generated, EXISTING):
-            assert (await chat(client, door.url, secret, PROMPT, "talk")).status_code == 200
-            assert (await chat(client, door.url, secret, PROMPT, "talk", stream=True)).status_code == 200
+            assert (await chat(client, door.url, secret, PROMPT, GOOD)).status_code == 200
+            assert (await chat(client, door.url, secret, PROMPT, GOOD, stream=True)).status_code == 200
             for name in sorted(PRESETS.keys() & {"401", "500", "garbage", "html", "truncated", "reset"}):
-                assert (await chat(client, door.url, secret, PROMPT, f"fault-{name}")).status_code in (500, 502, 503)
-        assert (await chat(client, door.url, WRONG, PROMPT, "talk")).status_code == 401
+                assert (await chat(client, door.url, secret, PROMPT, f"fault-{name}")).status_code in (502, 503)
+        assert (await chat(client, door.url, WRONG, PROMPT, GOOD)).status_code == 401
         both = {"authorization": f"Bearer {generated}", "x-api-key": WRONG}
         assert (await client.post(f"{door.url}/v1/chat/completions", headers=both, content=PROMPT)).status_code == 400
-        broken = f'{{"model": "talk", "messages": "{PROMPT}'
+        broken = f'{{"model": "{GOOD}", "messages": "{PROMPT}'
         one = {"authorization": f"Bearer {generated}"}
         assert (await client.post(f"{door.url}/v1/chat/completions", headers=one, content=broken)).status_code == 400
         assert (await client.get(f"{door.url}/{WRONG}?key={WRONG}", headers=one)).status_code == 404

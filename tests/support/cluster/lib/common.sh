@@ -28,6 +28,18 @@ driver() { # prints context, kind or local: an existing cluster is used only whe
   else echo local; fi
 }
 
+# Kills what a pod runs: the kubelet names a pod's cgroup after its uid.  Runs where the node's processes are to be seen.
+# shellcheck disable=SC2016  # expanded there
+export CRASH='
+  found=
+  uid=$(echo "$1" | sed "s/-/[-_]/g")
+  for process in /proc/[0-9]*; do
+    grep -q "$uid" "$process/cgroup" 2>/dev/null || continue
+    tr "\0" " " <"$process/cmdline" | grep -qF "$2" || continue
+    kill -KILL "${process#/proc/}" && found=yes
+  done
+  [ "$found" ] || { echo "no process $2 of pod $1 is to be seen" >&2; exit 1; }'
+
 packages() { # binary=package...: installs with apt those whose binary (or folder) is absent
   local missing=() pair
   for pair in "$@"; do

@@ -36,3 +36,5 @@ kind_start() {
   docker exec "$KIND_NAME-control-plane" sh -c "[ ! -e /etc/kubernetes/$manifest ] || mv /etc/kubernetes/$manifest /etc/kubernetes/manifests/"
   wait_for 120 kubectl --kubeconfig "$ADMIN" --request-timeout 5s get --raw /readyz
 }
+
+kind_crash() { docker exec "$KIND_NAME-control-plane" sh -c "$CRASH" crash "$@"; } # pod-uid program

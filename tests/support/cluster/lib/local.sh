@@ -67,6 +67,8 @@ local_start() { # component, as it was started before
   [ "$1" != apiserver ] || wait_for 60 local_ready
 }
 
+local_crash() { sh -c "$CRASH" crash "$@"; } # pod-uid program
+
 run() { # component command...: writes down how to start it, then starts it
   local name=$1
   shift
