@@ -7,6 +7,7 @@ for what was missed; ending the process instead would let the kubelet's growing 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -80,7 +81,8 @@ class Watching:
             except Exception as error:  # noqa: BLE001  # kopf's own reasons to end, whatever they are
                 log.warning("watch.failed", extra={"error": type(error).__name__})
             finally:
-                loop.call_soon_threadsafe(ended.set)
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(ended.set)
 
         thread = threading.Thread(target=work, name="kopf", daemon=True)
         thread.start()
