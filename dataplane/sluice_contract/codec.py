@@ -113,13 +113,19 @@ def decode(index: Index, parts: Mapping[str, bytes]) -> Snapshot:
     whole = {name: _checked(name, parts, index.parts[name]) for name in PARTS}
     models = _decode(MODELS, whole[MODELS], ModelsPart)
     keys = tuple(key for shard in KEY_SHARDS for key in _decode(shard, whole[shard], tuple[Key, ...]))
+    budgets = _decode(BUDGETS, whole[BUDGETS], tuple[Budget, ...])
     return Snapshot(
         models=models.models,
         upstreams=models.upstreams,
-        budgets=_decode(BUDGETS, whole[BUDGETS], tuple[Budget, ...]),
+        budgets=budgets if index.schema > 1 else tuple(map(_of_schema_1, budgets)),
         keys=keys,
         credentials=_decode(CREDENTIALS, whole[CREDENTIALS], Credentials),
     )
+
+
+def _of_schema_1(budget: Budget) -> Budget:
+    # Left out of the bytes, it meant Closed, and there was no Lease.
+    return msgspec.structs.replace(budget, failure_mode="Closed") if budget.failure_mode == "Lease" else budget
 
 
 def _pack(name: str, value: object) -> bytes:

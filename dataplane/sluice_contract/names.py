@@ -19,6 +19,19 @@ ADMIN_PORT: Final = 4001
 
 _TAG: Final = "{sluice}"
 HOLDS: Final = f"{_TAG}:holds"  # sorted set: hold id by deadline, milliseconds
+ORPHANS: Final = f"{_TAG}:orphans"  # sorted set: ids of holds that were not settled in time, by when that was noticed
+STORE: Final = f"{_TAG}:store"  # hash: the server's run id, the fence, how many settlements were applied in all
+APPLIED: Final = f"{_TAG}:applied"  # hash: source → the settlement up to which all were applied, holes aside
+BEATS: Final = f"{_TAG}:beats"  # sorted set: source by its last heartbeat, milliseconds
+CAUGHT_UP: Final = f"{_TAG}:caught-up"  # set: sources that have replayed their journals since the fence went up
+ACCOUNTS: Final = f"{_TAG}:accounts"  # sorted set: every account by when it may be forgotten, milliseconds
+USAGES: Final = f"{_TAG}:usages"  # sorted set: every key's monthly figures, by when they may be forgotten
+USAGE_STREAM: Final = f"{_TAG}:usage-records"  # stream: one entry a usage record, its JSON in the field ``record``
+
+
+def holes(source: str) -> str:
+    """Set of the settlements of *source* below its mark in APPLIED that were not applied."""
+    return f"{_TAG}:holes:{source}"
 
 
 def account(budget_id: str, window_id: str, subject: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from sluice_contract.windows import Period
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 KEY_SHARD_COUNT: Final = 16  # fixed, so that RBAC can name every Secret
 
 LimitUnit = Literal["Requests", "InputTokens", "OutputTokens", "TotalTokens"]
@@ -27,15 +27,52 @@ class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Base of the snapshot's values: immutable, strict, defaults left out of the bytes."""
 
 
-class Price(_Value, frozen=True):
-    """What tokens cost, in nano-USD per million; ``version`` goes into every usage record."""
+class Rates(_Value, frozen=True):
+    """What tokens of each kind cost, in nano-USD per million.
 
-    version: str
+    A kind that is None costs what the kind it is part of costs: audio and images what text of their direction does,
+    a cache write of an hour what a short one does, cached audio what audio does, reasoning what output does.
+    """
+
     input_nusd_per_mtok: int = 0
     cached_input_nusd_per_mtok: int = 0
     cache_write_nusd_per_mtok: int = 0
     output_nusd_per_mtok: int = 0
+    cache_write_1h_nusd_per_mtok: int | None = None
+    audio_input_nusd_per_mtok: int | None = None
+    cached_audio_nusd_per_mtok: int | None = None
+    image_input_nusd_per_mtok: int | None = None
+    audio_output_nusd_per_mtok: int | None = None
+    image_output_nusd_per_mtok: int | None = None
+    reasoning_nusd_per_mtok: int | None = None
+
+
+class Tier(_Value, frozen=True):
+    """The rates of a whole request whose input, cached and written tokens included, is over ``over_input_tokens``."""
+
+    over_input_tokens: int
+    rates: Rates
+
+
+class Tariff(_Value, frozen=True):
+    """Rates by the length of a request.  ``tiers`` ascend; the last one that is exceeded applies."""
+
+    rates: Rates
+    tiers: tuple[Tier, ...] = ()
     request_nusd: int = 0
+
+
+class Price(Rates, frozen=True, kw_only=True):
+    """What a request costs; ``version`` goes into every usage record.
+
+    ``services`` are the provider's service tiers and batch (``flex``, ``priority``, ``batch``, …) by the name that the
+    provider reports; a tier that is not named costs the dearest of all that are.
+    """
+
+    version: str
+    request_nusd: int = 0
+    tiers: tuple[Tier, ...] = ()
+    services: dict[str, Tariff] = {}
 
 
 class Limit(_Value, frozen=True):
@@ -61,6 +98,8 @@ class Upstream(_Value, frozen=True):
     headers: dict[str, str] = {}
     allow_private_network: bool = False
     ca_pem: str | None = None  # trusted besides the system's authorities
+    limits: tuple[Limit, ...] = ()  # of the whole account, taken for each attempt at any of its targets
+    limits_id: str = ""  # what they are counted under: the ModelProvider's UID; "" where there are none
 
 
 class Target(_Value, frozen=True):
@@ -73,6 +112,7 @@ class Target(_Value, frozen=True):
     weight: int = 1
     priority: int = 0
     max_concurrency: int | None = None  # per replica
+    limits: tuple[Limit, ...] = ()  # taken for each attempt at this target
     price: Price | None = None  # None with free False: no budget in money can hold it
     free: bool = False
 
@@ -140,10 +180,12 @@ class Budget(_Value, frozen=True):
     per: Literal["Subject", "VirtualKey", "User"] = "Subject"
     parent_id: str | None = None
     mode: Literal["Reserve", "PostCharge", "Observe"] = "Reserve"
-    on_exhausted: Literal["Reject", "Warn"] = "Reject"
-    failure_mode: Literal["Closed", "Open"] = "Closed"
+    on_exhausted: Literal["Reject", "Downgrade", "Warn"] = "Reject"
+    failure_mode: Literal["Lease", "Closed", "Open"] = "Lease"
     unpriced_allowed: bool = False
     header_percents: tuple[int, ...] = ()  # thresholds that add a response header
+    downgrade_percent: int | None = None  # from this share on, calls go to downgrade_model
+    downgrade_model: str | None = None  # the public name of another Model, whose calls this Budget must hold too
     adjustments: tuple[Adjustment, ...] = ()
 
 

@@ -6,13 +6,24 @@ import msgspec
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Tokens by kind.  ``cached_input`` and ``cache_write`` are parts of ``input``, ``reasoning`` of ``output``."""
+    """Tokens by kind.
+
+    ``cached_input``, ``cache_write``, ``audio_input`` and ``image_input`` are parts of ``input``; ``cache_write_1h`` of
+    ``cache_write``; ``cached_audio`` of both ``cached_input`` and ``audio_input``.  ``reasoning``, ``audio_output`` and
+    ``image_output`` are parts of ``output``.
+    """
 
     input: int = 0
     output: int = 0
     cached_input: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
+    audio_input: int = 0
+    cached_audio: int = 0
+    image_input: int = 0
     reasoning: int = 0
+    audio_output: int = 0
+    image_output: int = 0
     estimated: bool = False  # the provider said nothing; counted from bytes, on the high side
 
     @property
@@ -22,6 +33,10 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Outcome = Literal["ok", "partial", "aborted", "failed"]
+
+# crashed: nobody saw how the call ended; unanswered: an attempt was sent and nothing came of it, so that it may have
+# been billed; over_hold: the provider billed more than was held; downgraded: a Budget sent the call to another model.
+Flag = Literal["crashed", "unanswered", "over_hold", "downgraded"]
 
 
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,3 +66,7 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     duration_ms: int = 0
     first_token_ms: int | None = None
     revision: str = ""
+    attempt: int = 1  # an exchange has one record for each attempt that may have been billed
+    flags: tuple[Flag, ...] = ()
+    service_tier: str = ""  # as the provider reported it
+    provider_cost_nusd: int | None = None  # what the provider says it costs, where it says so; never charged

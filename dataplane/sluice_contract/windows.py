@@ -2,9 +2,14 @@
 
 Windows are half-open ``[start, end)`` and contiguous in the calendar of a named time zone, so that daylight
 saving makes a day of 23 or 25 hours and never a gap.  The id names the window in counters and in statuses.
+
+A rolling period has one window that moves.  What was spent is kept in buckets, each a sixtieth of the period long, and
+a bucket counts until its end is a whole period ago: no span of that length ever holds more than the limit, and what
+was spent flows back at most a sixtieth of the period late.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,14 +18,21 @@ import msgspec
 CalendarUnit = Literal["Day", "Week", "Month", "Quarter", "Year"]
 
 NEVER_MS: Final = 253_402_300_799_000  # the last second of the year 9999: the end of a window that has none
+BUCKETS: Final = 60  # of a rolling period; one more than that may count at a time
+
+_UNITS_MS: Final = (("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
 class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """How a Budget's windows follow each other; ``unit`` None is one window without an end."""
+    """How a Budget's windows follow each other.
+
+    With ``rolling_ms`` the window is always the last so many milliseconds; else ``unit`` None is one without an end.
+    """
 
     unit: CalendarUnit | None = None
+    rolling_ms: int | None = None
     time_zone: str = "UTC"
-    start_day: int = 1  # of the month, 1..28; read for Month only
+    start_day: int = 1  # of the month, 1..28; of the week, 1 (Monday) .. 7; read for Month and Week only
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -41,9 +53,15 @@ ONCE: Final = Window(id="once", start_ms=0, end_ms=NEVER_MS)
 def window_at(period: Period, now_ms: int) -> Window:
     """The one window of *period* that *now_ms* falls in.
 
+    Of a rolling period it is the span of time in which :func:`rolling_bucket` says the same, under the one id that all
+    of these have: what was worked out for a window holds as long as the window does.  See :func:`span_at` for what
+    people are told.
+
     Raises:
         zoneinfo.ZoneInfoNotFoundError: the time zone is unknown here; the compiler refuses such Budgets.
     """
+    if period.rolling_ms is not None:
+        return _rolling(period.rolling_ms, now_ms)
     if period.unit is None:
         return ONCE
     zone = ZoneInfo(period.time_zone)
@@ -57,12 +75,60 @@ def window_at(period: Period, now_ms: int) -> Window:
     return Window(id=_window_id(period, start), start_ms=_midnight_ms(start, zone), end_ms=_midnight_ms(end, zone))
 
 
+def rolling_bucket(period: Period, now_ms: int) -> tuple[int, int]:
+    """The bucket that is spent from at *now_ms*, and the oldest that still counts then.
+
+    Raises:
+        ValueError: *period* does not roll.
+    """
+    if period.rolling_ms is None:
+        message = "the period does not roll"
+        raise ValueError(message)
+    width_ms = _width_ms(period.rolling_ms)
+    return now_ms // width_ms, (now_ms - period.rolling_ms) // width_ms
+
+
+def span_at(period: Period, now_ms: int) -> Window:
+    """What counts at *now_ms*, for people: the window, and of a rolling period all that its buckets cover.
+
+    A rolling period's span ends when what is spent now will have flowed back.
+    """
+    window = window_at(period, now_ms)
+    if period.rolling_ms is None:
+        return window
+    bucket, oldest = rolling_bucket(period, now_ms)
+    width_ms = _width_ms(period.rolling_ms)
+    return Window(window.id, start_ms=oldest * width_ms, end_ms=(bucket + 1) * width_ms + period.rolling_ms)
+
+
+def counted(buckets: Mapping[int, int], oldest: int) -> int:
+    """What is posted in *buckets* (amount by number) from *oldest* on; older ones are forgotten at the next write."""
+    return sum(amount for bucket, amount in buckets.items() if bucket >= oldest)
+
+
+def _width_ms(rolling_ms: int) -> int:
+    return max(1, rolling_ms // BUCKETS)
+
+
+def _rolling(rolling_ms: int, now_ms: int) -> Window:
+    width_ms = _width_ms(rolling_ms)
+    bucket, oldest = now_ms // width_ms, (now_ms - rolling_ms) // width_ms
+    start_ms = max(bucket * width_ms, oldest * width_ms + rolling_ms)
+    end_ms = min((bucket + 1) * width_ms, (oldest + 1) * width_ms + rolling_ms)
+    # The length is part of the id: buckets of another length have other numbers.
+    return Window(id=f"rolling-{_duration(rolling_ms)}", start_ms=start_ms, end_ms=end_ms)
+
+
+def _duration(ms: int) -> str:
+    return next(f"{ms // unit_ms}{unit}" for unit, unit_ms in _UNITS_MS if ms % unit_ms == 0)
+
+
 def _first_day(period: Period, today: dt.date) -> dt.date:
     match period.unit:
         case "Day":
             return today
         case "Week":
-            return today - dt.timedelta(days=today.weekday())
+            return today - dt.timedelta(days=(today.weekday() + 1 - period.start_day) % 7)
         case "Month":
             first = today.replace(day=period.start_day)
             return first if today >= first else _add_months(first, -1)
@@ -92,7 +158,7 @@ def _window_id(period: Period, start: dt.date) -> str:
             return start.isoformat()
         case "Week":
             year, week, _ = start.isocalendar()
-            return f"{year}-W{week:02d}"
+            return f"{year}-W{week:02d}" if period.start_day == 1 else start.isoformat()
         case "Month":
             return f"{start:%Y-%m}" if period.start_day == 1 else start.isoformat()
         case "Quarter":

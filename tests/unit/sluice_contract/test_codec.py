@@ -22,8 +22,11 @@ from sluice_contract.snapshot import (
     Model,
     Owner,
     Price,
+    Rates,
     Snapshot,
     Target,
+    Tariff,
+    Tier,
     Upstream,
 )
 from sluice_contract.windows import Period
@@ -109,7 +112,56 @@ def test_format_on_the_wire_is_fixed() -> None:
     assert zlib.decompress(parts[codec.shard_of("k")]) == (
         b'[{"id":"k","namespace":"n","name":"x","digests":[{"id":"c1","algorithm":"sha256","hex":"00"}]}]'
     )
-    assert parts[codec.INDEX].startswith(b'{"schema":1,"parts":{"budgets":"')
+    assert parts[codec.INDEX].startswith(b'{"schema":2,"parts":{"budgets":"')
+
+
+def test_format_of_money_on_the_wire_is_fixed() -> None:
+    """What prices and Budgets look like in the bytes; what has its default is not there."""
+    rates = Rates(input_nusd_per_mtok=3, output_nusd_per_mtok=4, audio_input_nusd_per_mtok=5)
+    price = Price(
+        version="v",
+        input_nusd_per_mtok=1,
+        output_nusd_per_mtok=2,
+        reasoning_nusd_per_mtok=0,
+        tiers=(Tier(over_input_tokens=200_000, rates=rates),),
+        services={"flex": Tariff(rates=Rates(input_nusd_per_mtok=6), request_nusd=7)},
+    )
+    model = Model(name="m", uid="u", namespace="n", resource="m", targets=(Target(name="t", price=price),))
+    budget = Budget(
+        id="b", namespace="n", name="x", unit="Cost", amount=5, period=Period(rolling_ms=60_000),
+        on_exhausted="Downgrade", downgrade_model="m", downgrade_percent=80,
+    )  # fmt: skip
+    parts = codec.encode(Snapshot(models=(model,), budgets=(budget,)))
+
+    assert zlib.decompress(parts[codec.MODELS]) == (
+        b'{"models":[{"name":"m","uid":"u","namespace":"n","resource":"m","targets":[{"name":"t","price":{'
+        b'"input_nusd_per_mtok":1,"output_nusd_per_mtok":2,"reasoning_nusd_per_mtok":0,"version":"v",'
+        b'"tiers":[{"over_input_tokens":200000,"rates":'
+        b'{"input_nusd_per_mtok":3,"output_nusd_per_mtok":4,"audio_input_nusd_per_mtok":5}}],'
+        b'"services":{"flex":{"rates":{"input_nusd_per_mtok":6},"request_nusd":7}}}}]}],"upstreams":[]}'
+    )
+    assert zlib.decompress(parts[codec.BUDGETS]) == (
+        b'[{"id":"b","namespace":"n","name":"x","unit":"Cost","amount":5,"period":{"rolling_ms":60000},'
+        b'"on_exhausted":"Downgrade","downgrade_percent":80,"downgrade_model":"m"}]'
+    )
+
+
+def test_schema_before_is_read_as_it_was_meant() -> None:
+    """A snapshot of schema 1 is read; there a Budget that said nothing was closed while the counters were away."""
+    written = (
+        b'[{"id":"a","namespace":"n","name":"x","unit":"Cost","amount":5,"period":{}},'
+        b'{"id":"b","namespace":"n","name":"y","unit":"Cost","amount":5,"period":{},"failure_mode":"Open"}]'
+    )
+    parts = with_part("budgets", zlib.compress(written))
+    index = msgspec.json.decode(parts[codec.INDEX])
+    parts[codec.INDEX] = msgspec.json.encode({**index, "schema": 1})
+
+    assert [budget.failure_mode for budget in decoded(parts).budgets] == ["Closed", "Open"]
+
+
+def test_budget_that_says_nothing_leases() -> None:
+    """In this schema the default is the slice that each replica holds."""
+    assert decoded(PARTS).budgets[0].failure_mode == "Lease"
 
 
 @given(n=st.integers(0, 99))

@@ -8,6 +8,15 @@ from sluice_contract import codec, names
 
 KEYS = [
     names.HOLDS,
+    names.ORPHANS,
+    names.STORE,
+    names.APPLIED,
+    names.BEATS,
+    names.CAUGHT_UP,
+    names.ACCOUNTS,
+    names.USAGES,
+    names.USAGE_STREAM,
+    names.holes("source-1"),
     names.account("b-uid", "2026-09", "-"),
     names.bucket("vk1", "Requests", 60_000),
     names.slots("vk1"),
@@ -24,9 +33,15 @@ def test_all_counters_of_a_call_are_in_one_redis_slot(key: str) -> None:
 
 def test_no_two_kinds_of_counter_share_a_key() -> None:
     """Equal ids in different roles give different Redis keys."""
-    made = [names.slots("x"), names.hold("x"), names.key_usage("x", "x"), names.account("x", "x", "x"), names.HOLDS]
+    made = [
+        names.slots("x"),
+        names.hold("x"),
+        names.holes("x"),
+        names.key_usage("x", "x"),
+        names.account("x", "x", "x"),
+    ]
 
-    assert len(set(made)) == len(made)
+    assert len({*made, *KEYS}) == len(made) + len(KEYS)
 
 
 def test_window_is_in_an_accounts_name() -> None:

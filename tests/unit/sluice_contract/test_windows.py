@@ -8,16 +8,28 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sluice_contract.windows import NEVER_MS, ONCE, CalendarUnit, Period, window_at
+from sluice_contract.windows import (
+    BUCKETS,
+    NEVER_MS,
+    ONCE,
+    CalendarUnit,
+    Period,
+    counted,
+    rolling_bucket,
+    span_at,
+    window_at,
+)
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
 UNITS: Final[tuple[CalendarUnit, ...]] = get_args(CalendarUnit)
-# Daylight saving at midnight, by half an hour, across midnight (St. John's until 2011), a day left out (Apia 2011).
+# Daylight saving at night and at midnight, by half an hour, across midnight (St. John's until 2011), around Ramadan
+# (Casablanca), a day left out (Apia 2011), quarters of an hour, no daylight saving.
 ZONES: Final = (
     "UTC", "Europe/Helsinki", "America/New_York", "America/Havana", "America/Nuuk", "Australia/Lord_Howe",
-    "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu", "Africa/Casablanca", "America/Asuncion",
+    "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu", "Africa/Casablanca", "America/Asuncion", "America/Santiago",
+    "America/Sao_Paulo", "Asia/Beirut", "Asia/Tehran", "Asia/Amman", "Africa/Cairo", "Atlantic/Azores",
 )  # fmt: skip
 
 
@@ -26,42 +38,64 @@ def ms(text: str) -> int:
     return int(dt.datetime.fromisoformat(text).timestamp() * 1000)
 
 
-periods = st.builds(Period, unit=st.sampled_from(UNITS), time_zone=st.sampled_from(ZONES), start_day=st.integers(1, 28))
+DAYS: Final = {"Month": st.integers(1, 28), "Week": st.integers(1, 7)}
+periods = st.sampled_from(UNITS).flatmap(
+    lambda unit: st.builds(
+        Period, unit=st.just(unit), time_zone=st.sampled_from(ZONES), start_day=DAYS.get(unit, st.just(1))
+    )
+)
 moments = st.integers(ms("1995-01-01T00:00:00Z"), ms("2060-01-01T00:00:00Z"))
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> int:
+    """A moment within a few hours of where something turns: a leap day, a month, a year, the clocks."""
+    year = draw(st.integers(1995, 2059))
+    days = st.sampled_from((dt.date(year, 2, 28), dt.date(year, 3, 1), dt.date(year, 1, 1), dt.date(year, 12, 31)))
+    months = st.builds(lambda month, day: dt.date(year, month, day), st.integers(1, 12), st.integers(1, 28))
+    sundays = st.builds(
+        lambda month, week: dt.date(year, month, 1 + 7 * week), st.sampled_from((3, 4, 9, 10, 11)), st.integers(0, 3)
+    )
+    day = draw(st.one_of(days, months, sundays))
+    noon = int(dt.datetime(day.year, day.month, day.day, 12, tzinfo=dt.UTC).timestamp() * 1000)
+    return noon + draw(st.integers(-26 * HOUR_MS, 26 * HOUR_MS))
+
+
 ST_JOHNS_DAY: Final = Period(unit="Day", time_zone="America/St_Johns")
 
 
-@settings(deadline=None)
-@given(period=periods, now_ms=moments)
-@example(period=ST_JOHNS_DAY, now_ms=ms("1999-10-31T02:45:00Z"))  # the old day's last hour again, after midnight
-@example(period=Period(unit="Day", time_zone="Pacific/Apia"), now_ms=ms("2011-12-30T10:00:00Z"))
-def test_window_holds_the_moment_it_was_asked_for(period: Period, now_ms: int) -> None:
-    """Each moment is inside its own window, whatever the clocks of the zone do."""
-    window = window_at(period, now_ms)
-
-    assert window.contains(now_ms)
-
-
-@settings(deadline=None)
-@given(period=periods, now_ms=moments)
-def test_windows_follow_each_other_without_gap_or_overlap(period: Period, now_ms: int) -> None:
-    """The moment a window ends is the moment the next begins: nothing is spent in no window or in two."""
+@settings(deadline=None, max_examples=10_000)
+@given(period=periods, now_ms=st.one_of(turns(), moments), into=st.floats(0, 1, exclude_max=True))
+@example(period=ST_JOHNS_DAY, now_ms=ms("1999-10-31T02:45:00Z"), into=0.5)  # the old day's last hour again
+@example(period=Period(unit="Day", time_zone="Pacific/Apia"), now_ms=ms("2011-12-30T10:00:00Z"), into=0.5)
+def test_every_moment_is_in_exactly_one_window(period: Period, now_ms: int, into: float) -> None:
+    """Windows hold what they are asked for, follow each other without gap or overlap under ids of their own, and are
+    the same from any moment in them: nothing is spent in no window or in two, whoever looks and whenever.
+    """
     window = window_at(period, now_ms)
     following, before = window_at(period, window.end_ms), window_at(period, window.start_ms - 1)
+    other_ms = window.start_ms + int((window.end_ms - window.start_ms) * into)
 
+    assert window.contains(now_ms)
     assert following.start_ms == window.end_ms
     assert before.end_ms == window.start_ms
     assert len({before.id, window.id, following.id}) == 3
+    assert window_at(period, other_ms) == window
+    assert span_at(period, now_ms) == window
 
 
-@settings(deadline=None)
-@given(period=periods, now_ms=moments, into=st.floats(0, 1, exclude_max=True))
-def test_window_is_the_same_from_any_moment_in_it(period: Period, now_ms: int, into: float) -> None:
-    """Replicas whose clocks differ, and a call that ends later, name the same account."""
-    window = window_at(period, now_ms)
-    other = window.start_ms + int((window.end_ms - window.start_ms) * into)
-
-    assert window_at(period, other) == window
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("unit", UNITS)
+def test_decades_are_covered_without_a_hole_and_without_a_name_twice(unit: CalendarUnit, zone: str) -> None:
+    """Walked from one to the next, two decades of windows touch each other and no two have the same id."""
+    period, now_ms, seen = Period(unit=unit, time_zone=zone), ms("2006-06-15T00:00:00Z"), set[str]()
+    while now_ms < ms("2026-06-15T00:00:00Z"):
+        window = window_at(period, now_ms)
+        assert window.contains(now_ms)
+        assert not seen or window.start_ms == now_ms
+        assert window.id not in seen
+        seen.add(window.id)
+        now_ms = window.end_ms
 
 
 @pytest.mark.parametrize(
@@ -115,7 +149,21 @@ def test_billing_month_begins_on_its_own_day(now: str, identity: str) -> None:
     assert window_at(Period(unit="Month", start_day=28), ms(now)).id == identity
 
 
-def test_start_day_counts_for_months_only() -> None:
+@pytest.mark.parametrize(
+    ("start_day", "now", "identity"),
+    [
+        (7, "2026-11-21T23:59:59Z", "2026-11-15"),  # a Saturday: the last day of a week that begins on Sunday
+        (7, "2026-11-22T00:00:00Z", "2026-11-22"),
+        (2, "2027-01-04T12:00:00Z", "2026-12-29"),  # Monday is the last day of a week that begins on Tuesday
+        (1, "2027-01-04T12:00:00Z", "2027-W01"),
+    ],
+)
+def test_week_begins_on_its_own_day(start_day: int, now: str, identity: str) -> None:
+    """A week may begin on any day; only one that begins on Monday is called as ISO does, any other by its first day."""
+    assert window_at(Period(unit="Week", start_day=start_day), ms(now)).id == identity
+
+
+def test_start_day_counts_for_months_and_weeks_only() -> None:
     """The start day of another unit is not read."""
     now_ms = ms("2026-05-05T05:05:05Z")
 
@@ -141,3 +189,63 @@ def test_unknown_zone_is_an_error() -> None:
     """A zone that is not known here is never silently UTC."""
     with pytest.raises(zoneinfo.ZoneInfoNotFoundError):
         window_at(Period(unit="Day", time_zone="Mars/Olympus"), 0)
+
+
+rolling = st.integers(60_000, 400 * DAY_MS).map(lambda length_ms: Period(rolling_ms=length_ms))
+
+
+@settings(deadline=None, max_examples=2_000)
+@given(period=rolling, now_ms=moments, into=st.floats(0, 1, exclude_max=True))
+@example(period=Period(rolling_ms=60_059), now_ms=ms("2026-01-01T00:00:00.030Z"), into=0.5)
+def test_rolling_window_lasts_exactly_as_long_as_its_buckets_stay(period: Period, now_ms: int, into: float) -> None:
+    """While a window holds, the same bucket is spent from and the same ones count; a moment later they do not."""
+    window = window_at(period, now_ms)
+    other_ms = window.start_ms + int((window.end_ms - window.start_ms) * into)
+
+    assert window.contains(now_ms)
+    assert rolling_bucket(period, other_ms) == rolling_bucket(period, now_ms)
+    assert rolling_bucket(period, window.end_ms) != rolling_bucket(period, now_ms)
+    assert rolling_bucket(period, window.start_ms - 1) != rolling_bucket(period, now_ms)
+    assert window_at(period, window.end_ms).id == window.id
+
+
+@settings(deadline=None, max_examples=2_000)
+@given(period=rolling, spent_ms=moments, later=st.floats(0, 2))
+def test_what_was_spent_counts_for_a_whole_period_and_not_much_longer(
+    period: Period, spent_ms: int, later: float
+) -> None:
+    """No span as long as the period holds more than the limit; money is back a sixtieth of the period later at most."""
+    assert period.rolling_ms is not None
+    bucket, _ = rolling_bucket(period, spent_ms)
+    now_ms = spent_ms + int(period.rolling_ms * later)
+    current, oldest = rolling_bucket(period, now_ms)
+
+    if now_ms - spent_ms < period.rolling_ms:
+        assert bucket >= oldest
+    if now_ms - spent_ms >= period.rolling_ms + period.rolling_ms // BUCKETS:
+        assert bucket < oldest
+    assert current - oldest <= BUCKETS + 1
+    assert counted({bucket: 5, current + 1: 2, oldest - 1: 1}, oldest) == (7 if bucket >= oldest else 2)
+
+
+def test_buckets_of_another_length_are_another_account() -> None:
+    """Bucket numbers depend on the length of the period: a Budget whose length is changed begins anew."""
+    now_ms = ms("2026-11-21T08:00:00Z")
+    ids = {window_at(Period(rolling_ms=length_ms), now_ms).id for length_ms in (60_000, 90_000, DAY_MS, DAY_MS + 1)}
+
+    assert ids == {"rolling-1m", "rolling-90s", "rolling-24h", "rolling-86400001ms"}
+
+
+def test_span_of_a_rolling_period_covers_its_buckets() -> None:
+    """People are told since when spending counts, and until when what is spent now will."""
+    span = span_at(Period(rolling_ms=HOUR_MS), ms("2026-11-21T08:00:30Z"))
+
+    assert (span.id, span.start_ms, span.end_ms) == (
+        "rolling-1h", ms("2026-11-21T07:00:00Z"), ms("2026-11-21T09:01:00Z"),
+    )  # fmt: skip
+
+
+def test_period_that_does_not_roll_has_no_bucket() -> None:
+    """Asking for one is a mistake and is said to be."""
+    with pytest.raises(ValueError, match="does not roll"):
+        rolling_bucket(Period(unit="Day"), 0)
