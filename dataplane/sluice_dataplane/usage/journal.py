@@ -62,6 +62,7 @@ class Journal:
         self._next = 1
         self._full = False
         self.source = ""
+        self.exported: int | None = None  # the usage record up to which all were exported; None: nobody exports
 
     def open(self) -> None:
         """Take the directory, making it if need be.
@@ -100,6 +101,11 @@ class Journal:
         if found.strip(b"\0"):
             os.pwrite(self._reserve, bytes(len(found)), 0)
         os.posix_fallocate(self._reserve, 0, self._reserve_bytes)
+
+    @property
+    def directory(self) -> Path:
+        """Where it is."""
+        return self._directory
 
     def segments(self) -> list[Path]:
         """The segments there are, oldest first; the last one is being written."""
@@ -227,7 +233,12 @@ class Journal:
         """Delete segments that are old, or too many, and not needed; see :func:`replay.forgettable`."""
         with contextlib.suppress(OSError):  # a later round tries again
             for path in forgettable(
-                self.segments(), acknowledged=acknowledged, now_ms=now_ms, keep_ms=KEEP_MS, keep_bytes=KEEP_BYTES
+                self.segments(),
+                acknowledged=acknowledged,
+                exported=self.exported,
+                now_ms=now_ms,
+                keep_ms=KEEP_MS,
+                keep_bytes=KEEP_BYTES,
             ):
                 path.unlink()
 

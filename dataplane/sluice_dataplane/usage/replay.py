@@ -130,11 +130,18 @@ def settlements(segments: Sequence[Path], *, after: int, until: int) -> list[tup
 
 
 def forgettable(
-    segments: Sequence[Path], *, acknowledged: int, now_ms: int, keep_ms: int, keep_bytes: int
+    segments: Sequence[Path],
+    *,
+    acknowledged: int,
+    exported: int | None = None,
+    now_ms: int,
+    keep_ms: int,
+    keep_bytes: int,
 ) -> list[Path]:
     """The segments that may be deleted: too old, or beyond *keep_bytes* counted from the newest, and not needed.
 
-    The last two are always kept, and whatever holds a settlement after *acknowledged*.
+    The last two are always kept, and whatever holds a settlement after *acknowledged*, or a usage record after
+    *exported*; None: nobody exports them.
     """
     sizes = [path.stat().st_size for path in segments]
     gone: list[Path] = []
@@ -142,6 +149,8 @@ def forgettable(
         path, after = segments[index], head(segments[index + 1])
         over = sum(sizes[index:]) > keep_bytes or path.stat().st_mtime_ns // 1_000_000 < now_ms - keep_ms
         if not over or after is None or after.n > acknowledged:
+            break
+        if exported is not None and after.sequence > exported:
             break
         gone.append(path)
     return gone

@@ -154,3 +154,12 @@ def test_what_the_store_has_not_answered_is_kept(tmp_path: Path) -> None:
 
     assert _forgettable(paths, acknowledged=29) == [1]
     assert _forgettable(paths, acknowledged=30) == [1, 2]
+
+
+def test_what_was_not_exported_is_kept(tmp_path: Path) -> None:
+    """A segment with a usage record that was not exported stays; where nobody exports, none stays for that."""
+    paths = [_segment(tmp_path, n, SnapshotLine("s", n, n * 10, n, (), (), ()), _hold("h")) for n in range(1, 6)]
+
+    assert _forgettable(paths, keep_bytes=0) == [1, 2, 3]
+    assert _forgettable(paths, keep_bytes=0, exported=29) == [1]
+    assert _forgettable(paths, keep_bytes=0, exported=30) == [1, 2]
