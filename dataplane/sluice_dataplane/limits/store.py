@@ -3,6 +3,11 @@
 A reservation names everything one call needs: rates, slots and budget charges.  It is taken whole or not at
 all.  What it took is a hold, known by the exchange's id; a hold ends by exactly one settlement, and settling
 twice is harmless.  A hold nobody settles before its deadline becomes *orphaned*: it stays counted.
+
+A shared store may forget: all, or what happened last.  What every account has posted is the sum of the settlements
+that each *source* (one data plane's journal) numbered 1, 2, 3 …, so that the store need only say up to which number it
+has counted each source, and its sources can tell it the rest again.  Until they have, it is *fenced*: nobody is
+admitted.  So the first word to a store is :meth:`HoldStore.hello`, and a store that was not greeted says so.
 """
 
 from collections.abc import Sequence
@@ -11,6 +16,23 @@ from typing import Literal, Protocol
 import msgspec
 
 from sluice_dataplane.errors import StoreError
+
+
+class UngreetedError(StoreError):
+    """The store is not the one that was greeted, or misses settlements: say hello, and tell it what it lacks.
+
+    Nothing was done.
+    """
+
+    def __init__(self, message: str = "the store must be greeted first") -> None:
+        super().__init__(message, transient=True, maybe_done=False)
+
+
+class FencedError(StoreError):
+    """The store has lost something and waits for its sources; nothing was taken."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is catching up", transient=True, maybe_done=False)
 
 
 class _Value(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +64,9 @@ class Charge(_Value, frozen=True, gc=False):
     """Hold *amount* (nano-USD, tokens or requests) on *account* while posted + held + orphaned stays ≤ *limit*.
 
     ``enforced`` False counts but never refuses.  ``expires_at_ms`` is when the account may be forgotten.
+
+    An account of a rolling window keeps what is posted by *bucket*, a number that grows with time; buckets before
+    *oldest* do not count any more and are forgotten.  What a call spends is posted to the bucket of its reservation.
     """
 
     account: str
@@ -49,6 +74,8 @@ class Charge(_Value, frozen=True, gc=False):
     limit: int
     expires_at_ms: int
     enforced: bool = True
+    bucket: int | None = None  # None: the window does not roll
+    oldest: int = 0
 
 
 class Reservation(_Value, frozen=True, gc=False):
@@ -116,6 +143,39 @@ class Settlement(_Value, frozen=True, gc=False):
     usage: KeyUsage | None = None
 
 
+class Entry(_Value, frozen=True, gc=False):
+    """Settlement number *n* of its source, and the usage record that goes into the store's stream (JSON; b"": none)."""
+
+    n: int
+    settlement: Settlement
+    record: bytes = b""
+
+
+class Standing(_Value, frozen=True, gc=False):
+    """What a store knows of a source that greets it.
+
+    ``applied`` is the settlement up to which all of the source's were counted, those in ``holes`` aside.  ``total``
+    is how many of all sources were ever counted: a checkpoint that counts more is worth restoring while ``fenced``.
+    """
+
+    applied: int
+    holes: tuple[int, ...]
+    fenced: bool
+    total: int
+    sources: int  # that were heard of lately, this one included
+    unsafe: str = ""  # why the store may forget at any time (it evicts, …); "" where it does not
+
+
+class Checkpoint(_Value, frozen=True, gc=False):
+    """All that a store knows and its living sources could not tell again: raw, for the same kind of store only.
+
+    ``hashes`` are (name, field, value, field, value …); accounts without what is held.
+    """
+
+    total: int
+    hashes: tuple[tuple[str, ...], ...]
+
+
 class Account(_Value, frozen=True, gc=False):
     """One budget window's figures, in the budget's own unit."""
 
@@ -127,26 +187,47 @@ class Account(_Value, frozen=True, gc=False):
 class HoldStore(Protocol):
     """Counters shared by everyone who may spend from them.  Every method raises StoreError and nothing else."""
 
-    async def reserve(self, reservation: Reservation) -> Held | Refused:
+    async def hello(self, source: str) -> Standing:
+        """Greet the store as *source*: the first word after every new connection, so that nobody is admitted by a
+        store that has forgotten what was spent.
+        """
+        ...
+
+    async def reserve(self, reservation: Reservation, *, source: str = "", forced: bool = False) -> Held | Refused:
         """Take everything or nothing.  Repeating the same id returns Held and takes nothing more.
 
-        An id that was settled already is refused by StoreError(transient=False): a late arrival takes nothing.
+        *forced* asserts a hold of *source* that was granted before, by a store that has forgotten it: it is taken
+        whatever is left, in spite of a fence, and rates are left alone.  An id that was settled already is refused by
+        StoreError(transient=False): a late arrival takes nothing.
+
+        Raises:
+            UngreetedError: the store was not greeted.
+            FencedError: the store is catching up; not where *forced*.
         """
         ...
 
-    async def settle(self, settlement: Settlement) -> None:
-        """End the hold; the first settlement of an id counts, every further one does nothing.
+    async def apply(self, source: str, entries: Sequence[Entry]) -> tuple[StoreError | None, ...]:
+        """Count settlements of *source*, in order; what kept each from being counted, None where nothing did.
 
-        A hold the store does not know (it was lost) is settled all the same: what was spent is posted.
+        Each number counts once, whenever it comes.  A number that skips others leaves holes, which are filled when
+        those come: what is refused for good does not hold up the rest.  A hold the store does not know (it was lost) is
+        settled all the same: what was spent is posted.  UngreetedError for all where the store lacks too many before.
         """
         ...
 
-    async def settle_all(self, settlements: Sequence[Settlement]) -> tuple[StoreError | None, ...]:
-        """Settle each of *settlements*, in order; what kept each from being settled, None where nothing did."""
+    async def caught_up(self, source: str) -> bool:
+        """Say that *source* has told the store everything it has; whether the store admits again.
+
+        A fence falls when every source that the store has heard of lately has caught up, and not before the others
+        had time to come; and at the latest when their time is over.
+        """
         ...
 
-    async def extend(self, hold_ids: Sequence[str], ttl_ms: int) -> None:
-        """Move the deadlines of running holds (and their slots) to *ttl_ms* from now."""
+    async def extend(self, source: str, hold_ids: Sequence[str], ttl_ms: int) -> tuple[str, ...]:
+        """Move the deadlines of running holds (and their slots) to *ttl_ms* from now; those that are not known here.
+
+        Also the source's heartbeat.
+        """
         ...
 
     async def reap(self) -> int:
@@ -155,6 +236,17 @@ class HoldStore(Protocol):
 
     async def accounts(self, names: Sequence[str]) -> tuple[Account, ...]:
         """The figures of accounts, in the order of *names*; zeros for one that was never charged."""
+        ...
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """All that was counted, at one moment; None where there is too much of it to be read in one go."""
+        ...
+
+    async def restore(self, checkpoint: Checkpoint) -> bool:
+        """Put *checkpoint* in place of what the store knows, if it is fenced and knows less; whether it was done.
+
+        Holds that are open stay.  Sources must be asked again from where the checkpoint has them: greet anew.
+        """
         ...
 
     async def close(self) -> None:

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from redis import exceptions
 
 from sluice_contract import names
 from sluice_dataplane.errors import StoreError
-from sluice_dataplane.limits.redis import RedisLink, RedisStore, store_error
-from sluice_dataplane.limits.scripts import Scripts
+from sluice_dataplane.limits.redis import RedisStore
 from sluice_dataplane.limits.store import Account, Charge, Held, KeyUsage
 from support.redis import RedisServer, running_redis
 from support.stores import account, charge, end, rate, redis_store, running, slot, start_ms, take, void
@@ -69,23 +67,6 @@ async def test_no_server_is_a_passing_error_that_names_no_secret() -> None:
     assert caught.value.transient
     assert "hunter2" not in str(caught.value)
     assert str(server.port) not in str(caught.value)
-
-
-async def test_an_answer_nobody_waited_for_is_not_taken_for_the_next() -> None:
-    """An exchange that was given up leaves no reply behind for the one after it."""
-    with running_redis() as server:
-        link = RedisLink(server.url, Scripts.load(), deadline_s=10)
-        await link.exchange([("ECHO", "warm")])
-        with server.paused():
-            given_up = asyncio.get_running_loop().create_task(link.exchange([("ECHO", "one"), ("ECHO", "two")]))
-            await asyncio.sleep(0.01)
-            given_up.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await given_up
-        reply = await link.exchange([("ECHO", "three")])
-        await link.close()
-
-    assert reply == [b"three"]
 
 
 async def test_wrong_password_is_a_lasting_error() -> None:
@@ -299,28 +280,3 @@ async def test_many_holds_are_extended_in_pieces(store: RedisStore, redis_server
     await store.extend(ids, 60_000)
 
     assert await store.reap() == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "transient"),
-    [
-        (exceptions.BusyLoadingError("Redis is loading the dataset in memory"), True),
-        (exceptions.ReadOnlyError("You can't write against a read only replica."), True),
-        (exceptions.OutOfMemoryError("command not allowed"), True),
-        (exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), True),
-        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), True),
-        (exceptions.ResponseError("BUSY Redis is busy running a script."), True),
-        (exceptions.ConnectionError("Connection closed by server."), True),
-        (ConnectionResetError(104, "reset"), True),
-        (TimeoutError(), True),
-        (exceptions.AuthenticationError("invalid username-password pair"), False),
-        (exceptions.NoPermissionError("this user has no permissions"), False),
-        (exceptions.ResponseError("WRONGTYPE Operation against a key"), False),
-        (exceptions.ResponseError("ERR unknown command"), False),
-        (exceptions.InvalidResponse("protocol error"), False),
-        (ValueError("anything else"), False),
-    ],
-)
-def test_each_error_says_whether_to_try_again(error: Exception, transient: bool) -> None:
-    """What may pass by itself is told from what somebody must put right."""
-    assert store_error(error).transient is transient
