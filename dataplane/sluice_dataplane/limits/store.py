@@ -144,11 +144,16 @@ class Settlement(_Value, frozen=True, gc=False):
 
 
 class Entry(_Value, frozen=True, gc=False):
-    """Settlement number *n* of its source, and the usage record that goes into the store's stream (JSON; b"": none)."""
+    """Settlement number *n* of its source, and the usage record that goes into the store's stream (JSON; b"": none).
+
+    *first* is set where the numbers from it to *n* are nobody's (their lines are gone, or never were): the entry, which
+    settles nothing, stands for them all, so that they leave no holes however many they are.
+    """
 
     n: int
     settlement: Settlement
     record: bytes = b""
+    first: int = 0  # 0: n alone
 
 
 class Standing(_Value, frozen=True, gc=False):
