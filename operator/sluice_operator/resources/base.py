@@ -17,7 +17,13 @@ LIST_TYPE: Final = "x-kubernetes-list-type"
 LIST_MAP_KEYS: Final = "x-kubernetes-list-map-keys"
 JSON_DEFAULT: Final = "x-default"  # a default as manifests write it, where Python holds another form of it
 
-_SPELLED: Final = {"base_url": "baseURL", "allowed_cidrs": "allowedCIDRs", "key_id": "keyID", "from_": "from"}
+_SPELLED: Final = {
+    "base_url": "baseURL",
+    "allowed_cidrs": "allowedCIDRs",
+    "key_id": "keyID",
+    "from_": "from",
+    "cache_write_1h_per_million": "cacheWrite1hPerMillion",
+}
 
 JsonSchema = dict[str, Any]
 

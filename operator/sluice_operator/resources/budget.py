@@ -9,14 +9,17 @@ from sluice_operator.resources.base import ListOf, Rule, Value
 from sluice_operator.resources.common import (
     Amount,
     Currency,
+    DurationMs,
     Label,
     LabelSelector,
+    LocalRef,
     ModelPattern,
     Moment,
     NamespaceSelector,
     ObjectRef,
     Resource,
     Text,
+    between,
 )
 
 BudgetUnit = Literal["Cost", "TotalTokens", "InputTokens", "OutputTokens", "Requests"]
@@ -28,6 +31,10 @@ def _nano_cel(amount: str) -> str:
 
 
 _MAX_CEL: Final = MAX_BUDGET_NUSD
+_DOWNGRADES_CEL: Final = (
+    "(has(self.enforcement) && has(self.enforcement.onExhausted) && self.enforcement.onExhausted == 'Downgrade')"
+    " || (has(self.thresholds) && self.thresholds.exists(t, t.action == 'Downgrade'))"
+)
 
 
 class BudgetLimit(Value):
@@ -71,28 +78,39 @@ class Calendar(Value):
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$", max_length=64)] = "UTC"
     """An IANA name such as Europe/Helsinki."""
     start_day: Annotated[int, Field(ge=1, le=28)] = 1
-    """Of the month."""
+    """Of the month, 1 to 28; of the week, 1 (Monday) to 7."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="self.unit == 'Month' || self.startDay == 1",
-            message="startDay: only for Month",
-            holds=lambda it: it.unit == "Month" or it.start_day == 1,
+            cel="self.unit == 'Month' || self.startDay == 1 || (self.unit == 'Week' && self.startDay <= 7)",
+            message="startDay: only for Month, and from 1 (Monday) to 7 for Week",
+            holds=lambda it: it.unit == "Month" or it.start_day == 1 or (it.unit == "Week" and it.start_day <= 7),
         ),
     )
 
 
-class Period(Value):
-    """When spending starts from zero again: with the calendar, or never."""
+class Rolling(Value):
+    """Always the last so long."""
 
-    type: Literal["Calendar", "Once"]
+    duration: Annotated[DurationMs, between("1m", "9600h")]
+    """Such as 24h.  What was spent counts for so long, and at most a sixtieth of it longer."""
+
+
+class Period(Value):
+    """What spending counts together: that of a calendar's period, that of the last hours or days, or all of it."""
+
+    type: Literal["Calendar", "Rolling", "Once"]
     calendar: Calendar | None = None
+    rolling: Rolling | None = None
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="(self.type == 'Calendar') == has(self.calendar)",
-            message="type: Calendar needs calendar, Once takes none",
-            holds=lambda it: (it.type == "Calendar") == (it.calendar is not None),
+            cel="(self.type == 'Calendar') == has(self.calendar) && (self.type == 'Rolling') == has(self.rolling)",
+            message="type: Calendar needs calendar, Rolling needs rolling, Once takes neither",
+            holds=lambda it: (
+                (it.type == "Calendar") == (it.calendar is not None)
+                and (it.type == "Rolling") == (it.rolling is not None)
+            ),
         ),
     )
 
@@ -111,8 +129,12 @@ class Enforcement(Value):
     """What happens at the limit, without a price, and while the counters cannot be reached."""
 
     mode: Literal["Reserve", "PostCharge", "Observe"] = "Reserve"
-    on_exhausted: Literal["Reject", "Warn"] = "Reject"
-    failure_mode: Literal["Closed", "Open"] = "Closed"
+    on_exhausted: Literal["Reject", "Downgrade", "Warn"] = "Reject"
+    """Downgrade: serve what the Budget does not hold with another model, if it holds that one."""
+    downgrade_model_ref: LocalRef | None = None
+    """The ModelDeployment that Downgrade means: of this namespace.  Keys need not be allowed to ask for it."""
+    failure_mode: Literal["Lease", "Closed", "Open"] = "Lease"
+    """While the counters are away, a replica spends what it holds in advance (Lease), nothing, or freely."""
     unpriced_models: Literal["Reject", "Allow"] = "Reject"
 
 
@@ -120,7 +142,8 @@ class Threshold(Value):
     """At which percentage of the limit to say something, and how."""
 
     percent: Annotated[int, Field(ge=1, le=100)]
-    action: Literal["Event", "Header"]
+    action: Literal["Event", "Header", "Downgrade"]
+    """Downgrade: from here on calls go to enforcement.downgradeModelRef straight away."""
 
 
 class Adjustment(Value):
@@ -165,11 +188,32 @@ class BudgetSpec(Value):
             holds=lambda it: it.limit.unit != "Cost" or _total_nusd(it) <= MAX_BUDGET_NUSD,
         ),
         Rule(
+            cel=f"({_DOWNGRADES_CEL}) == (has(self.enforcement) && has(self.enforcement.downgradeModelRef))",
+            message="enforcement.downgradeModelRef: required for Downgrade, and for nothing else",
+            holds=lambda it: _downgrades(it) == (it.enforcement.downgrade_model_ref is not None),
+        ),
+        Rule(
+            cel="!has(self.thresholds) || self.thresholds.filter(t, t.action == 'Downgrade').size() <= 1",
+            message="thresholds: only one may be for Downgrade",
+            holds=lambda it: sum(each.action == "Downgrade" for each in it.thresholds) <= 1,
+        ),
+        Rule(
+            cel="!has(self.enforcement) || !has(self.enforcement.mode) || self.enforcement.mode != 'Observe'"
+            f" || !({_DOWNGRADES_CEL})",
+            message="enforcement.mode: Observe changes no call, so it takes no Downgrade",
+            holds=lambda it: it.enforcement.mode != "Observe" or not _downgrades(it),
+        ),
+        Rule(
             cel="self.per == oldSelf.per",
             message="per is immutable: make a new Budget",
             holds=None,
         ),
     )
+
+
+def _downgrades(spec: BudgetSpec) -> bool:
+    rules = spec.enforcement
+    return rules.on_exhausted == "Downgrade" or any(each.action == "Downgrade" for each in spec.thresholds)
 
 
 def _total_nusd(spec: BudgetSpec) -> int:

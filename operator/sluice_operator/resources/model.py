@@ -49,6 +49,8 @@ class Target(Value):
     """Lower goes first; the next tier serves only when this one cannot."""
     max_concurrency: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Calls in flight at once, per replica."""
+    limits: Limits = ()
+    """Of this target, for all keys together; each attempt at it counts."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -58,9 +60,9 @@ class Target(Value):
             holds=lambda it: [it.provider, it.provider_ref, it.service_ref, it.model_ref].count(None) == 3,
         ),
         Rule(
-            cel="!has(self.modelRef) || !(has(self.model) || has(self.maxConcurrency))",
-            message="modelRef takes neither model nor maxConcurrency: the other ModelDeployment's targets have them",
-            holds=lambda it: it.model_ref is None or (it.model is None and it.max_concurrency is None),
+            cel="!has(self.modelRef) || !(has(self.model) || has(self.maxConcurrency) || has(self.limits))",
+            message="modelRef takes no model, maxConcurrency or limits: the other ModelDeployment's targets have them",
+            holds=lambda it: it.model_ref is None or not {"model", "max_concurrency", "limits"} & it.model_fields_set,
         ),
     )
 
@@ -134,7 +136,7 @@ class ModelDeploymentSpec(Value):
     limits: Limits = ()
     """For all keys together."""
     pricing: Prices | None = None
-    """Over the provider's prices and the built-in price book."""
+    """Over the provider's prices, the install's price book and the built-in one."""
     capabilities: Capabilities = Capabilities()
 
     rules: ClassVar[tuple[Rule, ...]] = (

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from sluice_operator.resources.base import Rule, Value, cel_string
-from sluice_operator.resources.common import EntryRef, NamespaceSelector, Resource
+from sluice_operator.resources.common import EntryRef, Limits, NamespaceSelector, Resource
 from sluice_operator.resources.prices import Prices
 
 ProviderType = Literal[
@@ -195,6 +195,8 @@ class ModelProviderSpec(ProviderAccount):
     allowed_namespaces: NamespaceSelector = NamespaceSelector()
     """Whose ModelDeployments may refer to it."""
     tls: TLS | None = None
+    limits: Limits = ()
+    """Of the account, for everything that is sent to it; each attempt counts."""
     pricing: Annotated[
         dict[str, Prices],
         Field(max_length=64),
@@ -204,7 +206,8 @@ class ModelProviderSpec(ProviderAccount):
             holds=lambda it: all(0 < len(k) <= 253 and not set(k) - _PATTERN_CHARACTERS for k in it),
         ),
     ] = Field(default_factory=dict)
-    """Prices by the upstream's name of the model (``*`` stands for anything), over the built-in price book."""
+    """Prices by the upstream's name of the model (``*`` stands for anything), over the install's price book and the
+    built-in one."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *ProviderAccount.rules,

@@ -131,6 +131,7 @@ class BudgetWindow(Value):
     id: Short
     start: Moment | None = None
     end: Moment | None = None
+    """When spending starts from zero again; of a rolling period, when the first of what counts will have gone."""
 
 
 class BudgetStatus(Status):
@@ -146,6 +147,8 @@ class BudgetStatus(Status):
     """Kept for calls whose end is not known."""
     remaining: Short | None = None
     used_percent: Count | None = None
+    reached_percent: Count | None = None
+    """The highest threshold that was reached in this period: each is told of once."""
     projected_exhaustion: Moment | None = None
     at: Moment | None = None
     """When these figures were read."""

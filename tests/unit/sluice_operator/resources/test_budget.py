@@ -51,7 +51,7 @@ def test_budget_is_not_its_own_parent_by_its_full_name_either() -> None:
 
 
 def test_defaults_are_the_safe_ones() -> None:
-    """Reserve first, refuse at the limit, refuse while the counters are away, refuse what has no price."""
+    """Reserve first, refuse at the limit, spend what is held while the counters are away, refuse what has no price."""
     result = budget("Cost", "1")
 
     assert isinstance(result, Budget)
@@ -59,7 +59,7 @@ def test_defaults_are_the_safe_ones() -> None:
     assert (rules.mode, rules.on_exhausted, rules.failure_mode, rules.unpriced_models) == (
         "Reserve",
         "Reject",
-        "Closed",
+        "Lease",
         "Reject",
     )
     assert (result.spec.per, result.spec.allowed_namespaces.from_) == ("Subject", "Same")
