@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
-from sluice_contract import names
+from sluice_contract import names, redis_url
+from sluice_contract.errors import RedisUrlInvalidError
 
 _PREFIX: Final = "SLUICE_"
 
@@ -53,6 +54,7 @@ class Settings:
         for variable, text in environ.items():
             if variable in known and text:
                 values[known[variable].name] = _parse(variable, text, known[variable].type)
+        _check_redis_url(environ.get("SLUICE_REDIS_URL", ""))
         if values.get("source", "cluster") not in ("cluster", "directory"):
             message = f"SLUICE_SOURCE: {values['source']!r} is neither cluster nor directory"
             raise SettingsInvalidError(message)
@@ -60,6 +62,15 @@ class Settings:
             message = "SLUICE_SOURCE_DIR: needed when SLUICE_SOURCE is directory"
             raise SettingsInvalidError(message)
         return cls(**values)  # type: ignore[arg-type]
+
+
+def _check_redis_url(url: str) -> None:
+    try:
+        if url:
+            redis_url.parse(url)
+    except RedisUrlInvalidError as error:
+        message = f"SLUICE_REDIS_URL: {error}"
+        raise SettingsInvalidError(message) from None
 
 
 def _parse(variable: str, text: str, kind: object) -> object:

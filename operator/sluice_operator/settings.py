@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from sluice_contract import names
+from sluice_contract import names, redis_url
+from sluice_contract.errors import RedisUrlInvalidError
 from sluice_operator.errors import SettingsInvalidError
 
 _PREFIX: Final = "SLUICE_"
@@ -46,6 +47,7 @@ class Settings:
             variable = f"{_PREFIX}{item.name.upper()}"
             if text := environ.get(variable, ""):
                 values[item.name] = _parse(variable, text, item.type)
+        _check_redis_url(environ.get("SLUICE_REDIS_URL", ""))
         release = values.get("release", cls.__dataclass_fields__["release"].default)
         values.setdefault("dataplane_selector", _DATAPLANE_SELECTOR.format(release=release))
         return cls(**values)  # type: ignore[arg-type]
@@ -54,6 +56,15 @@ class Settings:
     def scopes(self) -> tuple[str | None, ...]:
         """The namespaces to list and watch; ``(None,)`` for the whole cluster."""
         return self.watch_namespaces or (None,)
+
+
+def _check_redis_url(url: str) -> None:
+    try:
+        if url:
+            redis_url.parse(url)
+    except RedisUrlInvalidError as error:
+        message = f"SLUICE_REDIS_URL: {error}"
+        raise SettingsInvalidError(message) from None
 
 
 def _parse(variable: str, text: str, kind: object) -> object:

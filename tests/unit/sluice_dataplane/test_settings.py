@@ -33,6 +33,7 @@ def test_variables_become_typed_settings_and_empty_ones_are_absent() -> None:
         {"SLUICE_LOG_REQUESTS": "perhaps"},
         {"SLUICE_SOURCE": "carrier-pigeon"},
         {"SLUICE_SOURCE": "directory"},
+        {"SLUICE_REDIS_URL": "redis+sentinel://sentinel"},
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_name(env: dict[str, str]) -> None:
@@ -44,3 +45,11 @@ def test_a_wrong_setting_is_refused_by_its_name(env: dict[str, str]) -> None:
 def test_a_redis_password_does_not_print() -> None:
     """A settings repr may reach a log; the URL with its password may not."""
     assert "hunter2" not in repr(Settings(redis_url="redis://:hunter2@r"))
+
+
+def test_a_wrong_redis_url_is_not_quoted() -> None:
+    """What is said of a URL that cannot be used names the variable and holds no password."""
+    with pytest.raises(SettingsInvalidError, match="SLUICE_REDIS_URL") as caught:
+        Settings.from_env({"SLUICE_REDIS_URL": "redis://:hunter2@r/db"})
+
+    assert "hunter2" not in str(caught.value)

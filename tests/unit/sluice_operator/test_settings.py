@@ -33,3 +33,11 @@ def test_a_number_that_is_none_is_refused_by_name(text: str) -> None:
 def test_a_password_in_the_url_is_not_printed() -> None:
     """The Redis URL may hold a password: it is not in the settings' repr."""
     assert "hunter2" not in repr(Settings.from_env({"SLUICE_REDIS_URL": "redis://:hunter2@redis:6379"}))
+
+
+def test_a_wrong_redis_url_is_refused_and_not_quoted() -> None:
+    """What is said of a URL that cannot be used names the variable and holds no password."""
+    with pytest.raises(SettingsInvalidError, match="SLUICE_REDIS_URL") as caught:
+        Settings.from_env({"SLUICE_REDIS_URL": "redis://:hunter2@r/db"})
+
+    assert "hunter2" not in str(caught.value)
