@@ -46,7 +46,7 @@ class LeanConnection(asyncio.Protocol):
     # fmt: off
     __slots__ = (
         "_address", "_ahead", "_arrival", "_drained", "_head", "_host", "_loop", "_lost", "_missing_bytes", "_parts",
-        "_task", "_transport", "due_s",
+        "_streaming", "_task", "_transport", "due_s",
     )
     # fmt: on
     _transport: asyncio.Transport
@@ -63,6 +63,7 @@ class LeanConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None  # answers the call
         self._drained: asyncio.Future[None] | None = None  # set while the client takes less than we send
         self._lost = False
+        self._streaming = False  # whether the task passes chunks on
         self.due_s = math.inf
 
     # What the event loop tells.
@@ -83,6 +84,8 @@ class LeanConnection(asyncio.Protocol):
         self._forget_body()
         if self._task is None:
             self._host.left(self)
+        elif self._streaming:
+            self._task.cancel()  # the upstream may be silent for long: the client's slot must not wait for it
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -211,6 +214,7 @@ class LeanConnection(asyncio.Protocol):
     async def _stream(self, head: Head, answer: Answer, chunks: Chunks) -> None:
         """Send *chunks* as fast as the client takes them; close them in any case."""
         transport = self._transport
+        self._streaming = not self._lost
         try:
             try:
                 before = self._head_of(answer, keep=head.keep, end="transfer-encoding: chunked")
@@ -224,6 +228,7 @@ class LeanConnection(asyncio.Protocol):
                 if not transport.is_closing():
                     transport.write(before + b"0\r\n\r\n")
             finally:
+                self._streaming = False
                 await chunks.aclose()
         except Exception as error:  # noqa: BLE001  told of by the door
             self._host.door.failed(self._arrival, head.path, error)

@@ -8,6 +8,7 @@ from aiohttp import web
 from sluice_dataplane.errors import GatewayError, error_body
 from sluice_dataplane.exchange import Answer
 
+LOOK_SECONDS: Final = 1.0  # between looks whether the client is still there while the upstream is silent
 CLOSE: Final = (("connection", "close"),)
 
 
@@ -19,6 +20,7 @@ async def send(request: web.BaseRequest, answer: Answer, request_id: str, *, clo
     if answer.chunks is None:
         return web.Response(status=answer.status, headers=headers, body=answer.body)
     response = web.StreamResponse(status=answer.status, headers=headers)
+    looking = _Lookout(request)
     try:
         await response.prepare(request)
         async for chunk in answer.chunks:
@@ -28,8 +30,28 @@ async def send(request: web.BaseRequest, answer: Answer, request_id: str, *, clo
         # Gone, or told to stop: nothing more can be said on this connection.
         response.force_close()
     finally:
+        looking.stop()
         await answer.chunks.aclose()
     return response
+
+
+class _Lookout:
+    """Cancels the task that made it once the client of *request* is gone: aiohttp tells only those who write."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self._request.transport is None and self._task is not None:
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def stop(self) -> None:
+        self._timer.cancel()
 
 
 def error_response(error: GatewayError, request_id: str, *, closing: bool = False) -> web.Response:
