@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import yaml
 
+from sluice_operator.resources.yamls import StrictLoader
+
 SUFFIXES: Final = (".yaml", ".yml")
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024
-
-_STRING: Final = "tag:yaml.org,2002:str"
-_MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +31,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one, where it was built
-    """Leaves moments as text, as kubectl does; refuses what would silently mean something else."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own way
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag not in (_STRING, _MERGE):
-                hint = "quote it, since YAML reads it as something other than text (on, off, yes and no are booleans)"
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r}: {hint}", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is there twice", key.start_mark)
-            seen.add(key.value)
-        whole: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return whole
 
 
 def files_in(directory: Path) -> Iterator[Path]:
@@ -102,7 +80,7 @@ def _documents(path: Path, name: str) -> list[Document]:
 
 
 def _parsed(data: bytes, name: str) -> Iterator[Document]:
-    loader = _Loader(data)
+    loader = StrictLoader(data)
     try:
         while loader.check_node():
             node = loader.get_node()

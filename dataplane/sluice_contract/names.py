@@ -11,6 +11,7 @@ API_VERSION: Final = "v1alpha1"
 
 LABEL_PART: Final = "sluice.dev/part"  # on compiled objects: the part's name
 LABEL_KEY_ID: Final = "sluice.dev/key-id"  # on generated key Secrets
+LABEL_PRICE_BOOK: Final = "sluice.dev/price-book"  # "true" on ConfigMaps of prices beside the operator
 MANAGED_BY: Final = "sluice-operator"
 PART_FIELD: Final = "part"  # the one data key inside each compiled ConfigMap (binaryData) or Secret (data)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sluice_operator.resources import Budget, Invalid, ModelDeployment, ModelProvider, VirtualKey
+from sluice_operator.resources.pricebook import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Inventory:
     invalid: tuple[Invalid, ...] = ()
     secrets: Mapping[ObjectName, SecretContent] = field(default_factory=dict)
     config_maps: Mapping[ObjectName, SecretContent] = field(default_factory=dict)
+    price_books: Mapping[ObjectName, tuple[Listed, ...]] = field(default_factory=dict)  # the install's, by ConfigMap
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # labels by name
     pepper: bytes = field(default=b"", repr=False)
     now_ms: int = 0

@@ -9,17 +9,19 @@ Read in this order; each file knows only those before it:
 2. ``references``    names, label selectors, namespaces that admit each other
 3. ``keys``          key ids, tokens, digests
 4. ``providers``     the provider table; ``upstreams`` makes accounts of it, with their credentials
-5. ``pricebook``     the built-in prices; ``pricing`` chooses between them and what manifests say
+5. ``rates``         prices by kind of token; ``pricebook`` are the built-in ones, ``pricelist`` the install's, and
+                     ``pricing`` chooses between them and what manifests say
 6. ``targets``       what serves one target; ``nesting`` and ``conflicts`` between models; ``models`` joins them
-7. ``budgets``       Budgets and their parents; ``coverage`` says which of them hold for a key
+7. ``budgets``       Budgets, their parents and the models that they downgrade to (``downgrades``);
+                     ``coverage`` says which of them hold for a key
 8. ``credentials``   what proves a key; ``virtual_keys`` joins it with the rest
 9. ``assemble``      the snapshot, sorted, and everything referred to
 
 Four rules hold throughout.  Nothing unknown is open: a key whose Budget is missing, invalid, refused or without its
-parent is served with ``missing_budgets``, by which the data plane refuses its calls.  Nothing unknown is free: a price
-is said or looked up, never assumed.  Another namespace is neither spied on nor reached into: "not there" and "not for
-you" are one answer, and nobody's Budget holds for a key elsewhere that did not ask for it.  And no secret leaves
-``Snapshot.credentials``: not into a verdict, an exception or a repr.
+parent or downgrade model is served with ``missing_budgets``, by which the data plane refuses its calls.  Nothing
+unknown is free: a price is said or looked up, never assumed.  Another namespace is neither spied on nor reached into:
+"not there" and "not for you" are one answer, and nobody's Budget holds for a key elsewhere that did not ask for it.
+And no secret leaves ``Snapshot.credentials``: not into a verdict, an exception or a repr.
 """
 
 from collections import Counter
@@ -32,6 +34,7 @@ from sluice_operator.compiler.coverage import coverage, selections
 from sluice_operator.compiler.credentials import Pending
 from sluice_operator.compiler.findings import Problem, unseen
 from sluice_operator.compiler.models import compile_models, model_verdict
+from sluice_operator.compiler.pricelist import Conflict, merged
 from sluice_operator.compiler.references import name_of, ref_of
 from sluice_operator.compiler.targets import providers_of
 from sluice_operator.compiler.upstreams import provider_account
@@ -56,7 +59,7 @@ class Compilation:
 
     ``secret_refs`` and ``config_map_refs`` are all objects that any resource refers to, there or not, so that the
     shell knows what to fetch and watch.  ``next_change_ms`` is when compiling again would say something else
-    although nothing changed (an expiry, an announced price), None if never.
+    although nothing changed (an expiry, an announced price), None if never.  ``conflicts`` are between price books.
     """
 
     snapshot: Snapshot
@@ -65,6 +68,7 @@ class Compilation:
     secret_refs: frozenset[ObjectName]
     config_map_refs: frozenset[ObjectName]
     next_change_ms: int | None
+    conflicts: tuple[Conflict, ...] = ()
 
 
 def compile_inventory(inventory: Inventory) -> Compilation:
@@ -73,9 +77,10 @@ def compile_inventory(inventory: Inventory) -> Compilation:
     No two resources of a kind may share a name, as no API server lets them.
     """
     accounts = {name_of(each): (each, provider_account(each, inventory)) for each in inventory.providers}
-    models = compile_models(inventory, accounts)
+    price_list, conflicts = merged(inventory.price_books)
+    models = compile_models(inventory, accounts, price_list)
     unread = unread_budgets(inventory.invalid)
-    budgets = compile_budgets(inventory.budgets, unread, inventory.namespaces)
+    budgets = compile_budgets(inventory.budgets, unread, inventory.namespaces, models)
     selected = selections(inventory.keys, budgets, unread)
     coverages = {
         (name := name_of(key)): coverage(
@@ -109,6 +114,7 @@ def compile_inventory(inventory: Inventory) -> Compilation:
         secret_refs=frozenset(assemble.secret_refs(inventory)),
         config_map_refs=frozenset(assemble.config_map_refs(inventory)),
         next_change_ms=min((at for at in changes if at > inventory.now_ms), default=None),
+        conflicts=conflicts,
     )
 
 

@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sluice_contract import snapshot
 from sluice_contract.windows import Period
+from sluice_operator.compiler.downgrades import downgrade_model
 from sluice_operator.compiler.findings import Problem, accepted, resolved
+from sluice_operator.compiler.models import Compiled as Models
 from sluice_operator.compiler.moments import to_ms
 from sluice_operator.compiler.nesting import reachable
 from sluice_operator.compiler.references import Namespaces, admits, name_of, ref_of, target_of
 from sluice_operator.inventory import ObjectName
-from sluice_operator.resources import Budget, Invalid
+from sluice_operator.resources import Budget, BudgetSpec, Invalid
 from sluice_operator.resources.common import LabelSelector
 from sluice_operator.verdicts import Verdict
 
@@ -21,15 +23,19 @@ MAX_CHAIN: Final = 4  # Budgets one behind the other, the first included: each i
 
 @dataclass(frozen=True, slots=True)
 class CompiledBudget:
-    """A Budget with its parent resolved.
+    """A Budget with its parent and its downgrade model resolved.
 
     ``parent`` is the Budget that must hold too; with ``orphaned`` it cannot, and no key may spend from this one.
+    ``downgrade`` is the public name of the model it downgrades to, if it does; with ``stranded`` there is none, though
+    it should, and no key may spend from it either.
     """
 
     resource: Budget
     refused: Problem | None
     parent: ObjectName | None = None
     orphaned: Problem | None = None
+    downgrade: str | None = None
+    stranded: Problem | None = None
 
 
 Compiled = Mapping[ObjectName, CompiledBudget]
@@ -42,7 +48,7 @@ def unread_budgets(invalid: Iterable[Invalid]) -> dict[ObjectName, LabelSelector
 
 
 def compile_budgets(
-    budgets: tuple[Budget, ...], unread: Unread, namespaces: Namespaces
+    budgets: tuple[Budget, ...], unread: Unread, namespaces: Namespaces, models: Models
 ) -> dict[ObjectName, CompiledBudget]:
     """Every Budget that could be read, refused ones too, by its name."""
     by_name = {name_of(budget): budget for budget in budgets}
@@ -59,7 +65,9 @@ def compile_budgets(
                 if parent in unread
                 else _orphaned(name, parent, by_name, refused, namespaces)
             )
-        compiled[name] = CompiledBudget(budget, refused[name], parent, orphaned)
+        model = downgrade_model(budget, models)
+        downgrade, stranded = (None, model) if isinstance(model, Problem) else (model, None)
+        compiled[name] = CompiledBudget(budget, refused[name], parent, orphaned, downgrade, stranded)
     return compiled
 
 
@@ -78,10 +86,13 @@ def snapshot_budget(compiled: CompiledBudget, budgets: Compiled) -> snapshot.Bud
         per=spec.per,
         parent_id=None if parent is None else parent.metadata.uid,
         mode=spec.enforcement.mode,
-        on_exhausted=spec.enforcement.on_exhausted,
+        # Nobody spends from a Budget that is stranded.
+        on_exhausted="Reject" if compiled.stranded else spec.enforcement.on_exhausted,
         failure_mode=spec.enforcement.failure_mode,
         unpriced_allowed=spec.enforcement.unpriced_models == "Allow",
         header_percents=tuple(sorted(each.percent for each in spec.thresholds if each.action == "Header")),
+        downgrade_percent=None if compiled.downgrade is None else _downgrade_percent(spec),
+        downgrade_model=compiled.downgrade,
         adjustments=tuple(
             snapshot.Adjustment(
                 amount=budget.amount_of(each.amount),
@@ -94,12 +105,17 @@ def snapshot_budget(compiled: CompiledBudget, budgets: Compiled) -> snapshot.Bud
 
 def budget_verdict(compiled: CompiledBudget, *, subjects: int) -> Verdict:
     """What is to be said of a Budget that *subjects* keys spend from."""
+    problems = tuple(found for found in (compiled.orphaned, compiled.stranded) if found is not None)
     return Verdict(
         ref=ref_of(compiled.resource),
-        findings=(accepted(compiled.refused), resolved(() if compiled.orphaned is None else (compiled.orphaned,))),
+        findings=(accepted(compiled.refused), resolved(problems)),
         served=compiled.refused is None,
         fields={"subjects": subjects},
     )
+
+
+def _downgrade_percent(spec: BudgetSpec) -> int | None:
+    return next((each.percent for each in spec.thresholds if each.action == "Downgrade"), None)
 
 
 def _parent(budget: Budget) -> ObjectName | None:
@@ -155,7 +171,9 @@ def _hidden(name: ObjectName, parent: ObjectName) -> Problem:
 
 
 def _period(budget: Budget) -> Period:
-    calendar = budget.spec.period.calendar
+    calendar, rolling = budget.spec.period.calendar, budget.spec.period.rolling
+    if rolling is not None:
+        return Period(rolling_ms=rolling.duration)
     if calendar is None:
         return Period()
     return Period(unit=calendar.unit, time_zone=calendar.time_zone, start_day=calendar.start_day)

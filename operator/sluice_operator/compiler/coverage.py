@@ -92,6 +92,8 @@ class _Walk:
         """Let the Budget *name* hold, or miss it."""
         if name in self._unread or self._budgets[name].refused is not None:
             self.miss(name, Problem("BudgetNotAccepted", f"Budget {name} is not accepted; see its status."))
+        elif (stranded := self._budgets[name].stranded) is not None:
+            self.miss(name, Problem(stranded.reason, f"Budget {name} cannot downgrade; see its status."))
         else:
             self._found.setdefault(name, via)
 
@@ -114,8 +116,8 @@ class _Walk:
                         Problem(budget.orphaned.reason, f"Budget {name} needs its parent: {budget.orphaned.message}"),
                     )
                 elif budget.parent not in self._found:
-                    self._found[budget.parent] = "Parent"
-                    above.append(budget.parent)
+                    self.take(budget.parent, "Parent")
+                    above += [budget.parent] if budget.parent in self._found else []
             level = above
         return Coverage(
             budgets=tuple(self._found.items()),

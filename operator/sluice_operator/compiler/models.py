@@ -10,6 +10,7 @@ from sluice_operator.compiler.conflicts import Claimant, losses
 from sluice_operator.compiler.findings import PRICED, Problem, accepted, resolved
 from sluice_operator.compiler.limits import compile_limits
 from sluice_operator.compiler.nesting import MAX_NESTED_LEAVES, MAX_NESTING, inside_out, without_cycles
+from sluice_operator.compiler.pricelist import PriceList
 from sluice_operator.compiler.references import admitted, created_ms, name_of, ref_of
 from sluice_operator.compiler.targets import Accounts, ServedTarget, about, direct_target, nested_target, public_names
 from sluice_operator.inventory import Inventory, ObjectName
@@ -38,7 +39,7 @@ class CompiledModel:
 Compiled = Mapping[ObjectName, CompiledModel]
 
 
-def compile_models(inventory: Inventory, accounts: Accounts) -> dict[ObjectName, CompiledModel]:
+def compile_models(inventory: Inventory, accounts: Accounts, price_list: PriceList) -> dict[ObjectName, CompiledModel]:
     """Every ModelDeployment, refused ones too, by its name."""
     refused = _conflicts(inventory.models)
     by_name = {name_of(model): model for model in sorted(inventory.models, key=lambda model: str(name_of(model)))}
@@ -47,7 +48,7 @@ def compile_models(inventory: Inventory, accounts: Accounts) -> dict[ObjectName,
     for name in inside_out(acyclic):
         model = by_name[name]
         found = [
-            direct_target(model, target, accounts=accounts, inventory=inventory)
+            direct_target(model, target, accounts=accounts, inventory=inventory, price_list=price_list)
             if target.model_ref is None
             else _nested(target, ObjectName(name.namespace, target.model_ref.name), acyclic[name], done, by_name)
             for target in model.spec.targets

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sluice_contract.snapshot import Target
 from sluice_operator import resources
 from sluice_operator.compiler.findings import Problem
+from sluice_operator.compiler.limits import compile_limits
+from sluice_operator.compiler.pricelist import PriceList
 from sluice_operator.compiler.pricing import Quote, quote, upstream_names
 from sluice_operator.compiler.references import admits, name_of, target_of
 from sluice_operator.compiler.upstreams import Account, inline_account, service_account
@@ -39,14 +41,19 @@ def nested_target(target: resources.Target, model: ModelDeployment) -> ServedTar
 
 
 def direct_target(
-    model: ModelDeployment, target: resources.Target, *, accounts: Accounts, inventory: Inventory
+    model: ModelDeployment,
+    target: resources.Target,
+    *,
+    accounts: Accounts,
+    inventory: Inventory,
+    price_list: PriceList,
 ) -> ServedTarget | Problem:
     """*target* of *model* served by an upstream, or what it lacks."""
     account = _account(model, target, accounts, inventory)
     if isinstance(account, Problem):
         return about(target, account)
     names = upstream_names(public_names(model), target.model)
-    found = quote(account, names, own=model.spec.pricing, now_ms=inventory.now_ms)
+    found = quote(account, names, own=model.spec.pricing, now_ms=inventory.now_ms, price_list=price_list)
     return ServedTarget(_snapshot(target, account=account, found=found), account, quote=found)
 
 
@@ -109,6 +116,7 @@ def _snapshot(
         weight=target.weight,
         priority=target.priority,
         max_concurrency=target.max_concurrency,
+        limits=compile_limits(target.limits),
         price=None if found is None else found.price,
         free=found is not None and found.price is None,
     )

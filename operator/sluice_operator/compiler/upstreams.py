@@ -1,16 +1,19 @@
 """Provider accounts and Services → upstreams with their credentials.  A credential is never part of a message."""
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import msgspec
 
 from sluice_contract.snapshot import Upstream
 from sluice_operator.compiler.findings import Problem
 from sluice_operator.compiler.keys import sendable, without_line_end
+from sluice_operator.compiler.limits import compile_limits
+from sluice_operator.compiler.pricelist import NO_OFFERS, Offer, Offers
 from sluice_operator.compiler.providers import ECHO, PROVIDER_TYPES, SERVICE
 from sluice_operator.compiler.references import Entry, name_of, short_id
 from sluice_operator.inventory import Inventory, ObjectName
-from sluice_operator.resources import ModelProvider, Prices, ProviderAccount
+from sluice_operator.resources import ModelProvider, ProviderAccount
 from sluice_operator.resources.model import ServiceRef
 
 
@@ -18,13 +21,12 @@ from sluice_operator.resources.model import ServiceRef
 class Account:
     """One upstream that can be called: ``credential`` is its secret, None if it asks for none.
 
-    ``prices`` are the account's own, by pattern; ``priced_by`` names whose they are.  ``book`` is where else to look.
+    ``offers`` are the account's own prices.  ``book`` is its provider in the built-in price book.
     """
 
     upstream: Upstream
     credential: str | None = field(default=None, repr=False)
-    prices: Mapping[str, Prices] = field(default_factory=dict)
-    priced_by: str = ""
+    offers: Offers = NO_OFFERS
     book: str | None = None
 
 
@@ -37,9 +39,13 @@ def provider_account(provider: ModelProvider, inventory: Inventory) -> Account |
     if isinstance(credential, Problem) or isinstance(ca_pem, Problem):
         return problems
     id_ = short_id("up", "provider", name.namespace, name.name)
-    upstream = _upstream(id_, spec, home=name.namespace, ca_pem=ca_pem)
-    row = PROVIDER_TYPES[spec.type]
-    return Account(upstream, credential, spec.pricing, f"ModelProvider {name}", row.book)
+    upstream = msgspec.structs.replace(
+        _upstream(id_, spec, home=name.namespace, ca_pem=ca_pem),
+        limits=compile_limits(spec.limits),
+        limits_id=provider.metadata.uid if spec.limits else "",
+    )
+    offers = {pattern: Offer(prices, f"ModelProvider {name}", "provider") for pattern, prices in spec.pricing.items()}
+    return Account(upstream, credential, Offers.of(offers), PROVIDER_TYPES[spec.type].book)
 
 
 def inline_account(

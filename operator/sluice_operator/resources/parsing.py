@@ -79,11 +79,11 @@ def parse(manifest: Mapping[str, Any]) -> Parsed:
     metadata = _identified(kind, manifest.get("metadata"))
     whole = {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}
     try:
-        if path := _null_in(whole.get("spec"), "spec"):
+        if path := null_in(whole.get("spec"), "spec"):
             return _invalid(kind, whole, f"{path}: has no value: give it one or leave it out")
         return KINDS[kind].model_validate_json(json.dumps(whole, default=_plain, allow_nan=False))
     except ValidationError as error:
-        return _invalid(kind, whole, _explain(error))
+        return _invalid(kind, whole, explain(error))
     except (TypeError, ValueError, RecursionError):
         return _invalid(kind, whole, "holds something that JSON cannot say")
 
@@ -118,19 +118,21 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what YAML and watches hold besi
     raise TypeError
 
 
-def _null_in(value: Any, path: str) -> str | None:  # noqa: ANN401
+def null_in(value: Any, path: str) -> str | None:  # noqa: ANN401
+    """Where in *value*, which is at *path*, something has no value; None where everything has one."""
     if value is None:
         return path
     if isinstance(value, Mapping):
-        found = (_null_in(member, f"{path}.{key}") for key, member in value.items())
+        found = (null_in(member, f"{path}.{key}") for key, member in value.items())
     elif isinstance(value, (list, tuple)):
-        found = (_null_in(member, f"{path}[{index}]") for index, member in enumerate(value))
+        found = (null_in(member, f"{path}[{index}]") for index, member in enumerate(value))
     else:
         return None
     return next(filter(None, found), None)
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
+    """What is wrong, for people: the first few fields and why; no value is quoted."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     details = [detail for detail in found if not _follows(detail, found)]
     said = [_path(detail) + (_WORDS.get(detail["type"]) or detail["msg"]) for detail in details[:_MAX_ERRORS]]

@@ -31,6 +31,7 @@ def _written(compilation: Compilation) -> str:
         "wanted": [f"{each.secret} {each.entry} for {each.owner} {each.key_id}" for each in compilation.wanted_secrets],
         "refs": sorted(map(str, compilation.secret_refs | compilation.config_map_refs)),
         "next_change_ms": compilation.next_change_ms,
+        "conflicts": [f"{each.book}: {each.message}" for each in compilation.conflicts],
         "snapshot": {name: part for name, part in snapshot.items() if name != "credentials"},
         "credentials": dict(compilation.snapshot.credentials.values),
     }

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from sluice_contract.snapshot import Rates
 from sluice_operator.compiler.pricebook import book_price
 from unit.sluice_operator.compiler.world import NOW_MS
 
@@ -16,34 +17,78 @@ def test_a_plain_price_is_exact() -> None:
     price = book_price("openai", "gpt-4o-mini", now_ms=NOW_MS)
 
     assert price is not None
-    assert (price.input_nusd_per_mtok, price.cached_input_nusd_per_mtok, price.output_nusd_per_mtok) == (
-        150_000_000,
-        75_000_000,
-        600_000_000,
+    assert price.rates == Rates(
+        input_nusd_per_mtok=150_000_000,
+        cached_input_nusd_per_mtok=75_000_000,
+        cache_write_nusd_per_mtok=150_000_000,
+        output_nusd_per_mtok=600_000_000,
     )
+    assert price.tiers == ()
 
 
-def test_a_tiered_price_is_its_dearest_tier() -> None:
-    """A price that jumps for long requests is never undercharged: the dearest tier holds for all."""
+def test_a_tiered_price_has_its_tiers() -> None:
+    """A price that jumps for long calls is what it is for short ones, and what it is for long ones."""
     price = book_price("google", "gemini-2.5-pro", now_ms=NOW_MS)
 
     assert price is not None
-    assert (price.input_nusd_per_mtok, price.output_nusd_per_mtok) == (2_500_000_000, 15_000_000_000)
+    assert (price.rates.input_nusd_per_mtok, price.rates.output_nusd_per_mtok) == (1_250_000_000, 10_000_000_000)
+    (tier,) = price.tiers
+    assert tier.over_input_tokens == 200_000
+    assert (tier.rates.input_nusd_per_mtok, tier.rates.cached_input_nusd_per_mtok, tier.rates.output_nusd_per_mtok) == (
+        2_500_000_000, 250_000_000, 15_000_000_000,
+    )  # fmt: skip
+
+
+def test_a_price_without_tiers_stays_in_the_tiers_of_others() -> None:
+    """Where only some kinds of token jump, the others cost what they did."""
+    price = book_price("openrouter", "x-ai/grok-4-fast", now_ms=NOW_MS)
+
+    assert price is not None
+    assert price.rates.cached_input_nusd_per_mtok == 50_000_000
+    assert [tier.rates.cached_input_nusd_per_mtok for tier in price.tiers] == [50_000_000]
+    assert [tier.rates.input_nusd_per_mtok for tier in price.tiers] == [400_000_000]
+
+
+def test_audio_and_images_have_prices_of_their_own() -> None:
+    """A voice's tokens cost what a voice's tokens cost; where kinds are not told apart, the dearest counts."""
+    price = book_price("openai", "gpt-realtime", now_ms=NOW_MS)
+
+    assert price is not None
+    assert price.rates == Rates(
+        input_nusd_per_mtok=4_000_000_000,
+        cached_input_nusd_per_mtok=500_000_000,  # text for 0.40, images for 0.50
+        cache_write_nusd_per_mtok=4_000_000_000,
+        output_nusd_per_mtok=16_000_000_000,
+        audio_input_nusd_per_mtok=32_000_000_000,
+        cached_audio_nusd_per_mtok=400_000_000,
+        image_input_nusd_per_mtok=5_000_000_000,
+        audio_output_nusd_per_mtok=64_000_000_000,
+    )
+
+
+def test_reasoning_may_have_a_price_of_its_own() -> None:
+    """Output that nobody sees is billed as the provider sells it."""
+    price = book_price("perplexity", "sonar-deep-research", now_ms=NOW_MS)
+
+    assert price is not None
+    assert (price.rates.output_nusd_per_mtok, price.rates.reasoning_nusd_per_mtok) == (8_000_000_000, 3_000_000_000)
 
 
 def test_a_price_by_the_hour_is_the_dearest_of_the_day() -> None:
     """Where night is cheaper, day's price holds all day."""
-    prices = {book_price("deepseek", "deepseek-chat", now_ms=NOW_MS + hour * 3_600_000) for hour in range(24)}
+    prices = [book_price("deepseek", "deepseek-chat", now_ms=NOW_MS + hour * 3_600_000) for hour in range(24)]
 
-    assert [price.input_nusd_per_mtok for price in prices if price] == [270_000_000]
+    assert {price.rates.input_nusd_per_mtok for price in prices if price} == {270_000_000}
 
 
-def test_cache_writes_cost_the_dearest_kind() -> None:
-    """Of caches kept for minutes and for an hour the dearer price holds: usage does not tell them apart."""
+def test_a_cache_kept_for_an_hour_has_its_own_price() -> None:
+    """Caches kept for minutes and for an hour are sold apart."""
     price = book_price("anthropic", "claude-opus-4-5", now_ms=NOW_MS)
 
     assert price is not None
-    assert price.cache_write_nusd_per_mtok == 10_000_000_000
+    assert (price.rates.cache_write_nusd_per_mtok, price.rates.cache_write_1h_nusd_per_mtok) == (
+        6_250_000_000, 10_000_000_000,
+    )  # fmt: skip
 
 
 def test_a_cache_that_is_not_sold_costs_as_plain_input() -> None:
@@ -51,7 +96,7 @@ def test_a_cache_that_is_not_sold_costs_as_plain_input() -> None:
     price = book_price("openai", "text-embedding-3-small", now_ms=NOW_MS)
 
     assert price is not None
-    assert price.cached_input_nusd_per_mtok == price.cache_write_nusd_per_mtok == 20_000_000
+    assert price.rates.cached_input_nusd_per_mtok == price.rates.cache_write_nusd_per_mtok == 20_000_000
 
 
 def test_a_price_per_request_counts() -> None:
@@ -102,4 +147,4 @@ def test_output_without_a_price_costs_as_input() -> None:
     price = book_price("azure", "davinci", now_ms=NOW_MS)
 
     assert price is not None
-    assert price.output_nusd_per_mtok == price.input_nusd_per_mtok == 2_000_000_000
+    assert price.rates.output_nusd_per_mtok == price.rates.input_nusd_per_mtok == 2_000_000_000

@@ -1,11 +1,16 @@
 """Which price holds: the model's own, its provider's, the book's."""
 
+from typing import Any
+
 import pytest
 
 from sluice_contract.snapshot import Upstream
+from sluice_operator.compiler.pricelist import Offer, Offers, PriceList, merged
 from sluice_operator.compiler.pricing import quote, upstream_names
 from sluice_operator.compiler.upstreams import Account
+from sluice_operator.inventory import ObjectName
 from sluice_operator.resources import Prices
+from sluice_operator.resources.pricebook import Listed
 from unit.sluice_operator.compiler.world import NOW_MS
 
 UPSTREAM = Upstream(id="up", type="OpenAI", provider_name="openai")
@@ -18,7 +23,13 @@ def prices(input_: str, output: str, **more: str) -> Prices:
 
 def account(patterns: dict[str, Prices] | None = None, *, book: str | None = None) -> Account:
     """An account with prices of its own, by pattern."""
-    return Account(UPSTREAM, prices=patterns or {}, priced_by="ModelProvider a/p", book=book)
+    offers = {pattern: Offer(each, "ModelProvider a/p", "provider") for pattern, each in (patterns or {}).items()}
+    return Account(UPSTREAM, offers=Offers.of(offers), book=book)
+
+
+def price_list(*entries: tuple[str, str, Prices | None]) -> PriceList:
+    """The list of one book with these entries."""
+    return merged({ObjectName("sluice", "prices"): tuple(Listed(*entry) for entry in entries)})[0]
 
 
 def test_own_prices_go_over_everything() -> None:
@@ -126,3 +137,95 @@ def test_the_book_is_not_asked_for_a_pattern() -> None:
 def test_a_price_for_a_part_is_not_the_price_of_the_whole() -> None:
     """Where only some of what a wildcard stands for is priced, the wildcard has no price."""
     assert quote(account({"big-*": prices("9", "9")}), ("*",), own=None, now_ms=NOW_MS) is None
+
+
+def test_the_installs_price_book_goes_over_the_built_in_one() -> None:
+    """What the install says holds, though the built-in book knows the model."""
+    found = quote(
+        account(book="openai"), ("gpt-4o-mini",), own=None, now_ms=NOW_MS,
+        price_list=price_list(("OpenAI", "gpt-4o*", prices("9", "9"))),
+    )  # fmt: skip
+
+    assert found is not None
+    assert found.price is not None
+    assert (found.source, found.price.input_nusd_per_mtok) == ("price book sluice/prices", 9_000_000_000)
+    assert found.price.version.startswith("list-")
+
+
+def test_a_providers_prices_go_over_the_installs() -> None:
+    """What the account says holds, though the install's book names the very model."""
+    found = quote(
+        account({"*": prices("1", "1")}), ("m",), own=None, now_ms=NOW_MS,
+        price_list=price_list(("OpenAI", "m", prices("9", "9"))),
+    )  # fmt: skip
+
+    assert found is not None
+    assert found.source == "ModelProvider a/p"
+
+
+def test_an_entry_that_cannot_be_read_is_not_another_price() -> None:
+    """Where the entry for a model is broken, neither a wider one nor the built-in book prices it."""
+    given = price_list(("OpenAI", "gpt-4o*", None), ("OpenAI", "*", prices("1", "1")))
+
+    assert quote(account(book="openai"), ("gpt-4o-mini",), own=None, now_ms=NOW_MS, price_list=given) is None
+    assert quote(account(book="openai"), ("other",), own=None, now_ms=NOW_MS, price_list=given) is not None
+
+
+def test_prices_of_every_kind_arrive() -> None:
+    """Kinds, tiers in ascending order and services come into the price as they were said."""
+    own = Prices.model_validate(
+        {
+            "inputPerMillion": "1",
+            "outputPerMillion": "2",
+            "audioInputPerMillion": "3",
+            "reasoningPerMillion": "0",
+            "perRequest": "0.5",
+            "tiers": (
+                tier(200, "7", "8", audioInputPerMillion="9", reasoningPerMillion="0"),
+                tier(100, "4", "5", audioInputPerMillion="6", reasoningPerMillion="0"),
+            ),
+            "serviceTiers": (
+                {
+                    "name": "flex",
+                    "inputPerMillion": "0.5",
+                    "outputPerMillion": "1",
+                    "audioInputPerMillion": "1.5",
+                    "reasoningPerMillion": "0",
+                    "perRequest": "0.25",
+                    "tiers": (tier(100, "2", "2.5", audioInputPerMillion="3", reasoningPerMillion="0"),),
+                },
+            ),
+        }
+    )
+    found = quote(account(), ("m",), own=own, now_ms=NOW_MS)
+
+    assert found is not None
+    price = found.price
+    assert price is not None
+    dollar = 1_000_000_000
+    assert (price.audio_input_nusd_per_mtok, price.reasoning_nusd_per_mtok, price.request_nusd) == (
+        3 * dollar, 0, dollar // 2,
+    )  # fmt: skip
+    assert price.cached_input_nusd_per_mtok == price.cache_write_nusd_per_mtok == dollar
+    assert price.image_input_nusd_per_mtok is price.cached_audio_nusd_per_mtok is None
+    assert [(each.over_input_tokens, each.rates.audio_input_nusd_per_mtok) for each in price.tiers] == [
+        (100, 6 * dollar), (200, 9 * dollar),
+    ]  # fmt: skip
+    flex = price.services["flex"]
+    assert (flex.rates.input_nusd_per_mtok, flex.request_nusd) == (dollar // 2, dollar // 4)
+    assert [(each.over_input_tokens, each.rates.input_nusd_per_mtok) for each in flex.tiers] == [(100, 2 * dollar)]
+
+
+def tier(over: int, input_: str, output: str, **more: str) -> dict[str, Any]:
+    """A tier as a manifest says it."""
+    return {"overInputTokens": over, "inputPerMillion": input_, "outputPerMillion": output, **more}
+
+
+def test_a_version_tells_tiers_and_services_too() -> None:
+    """Prices that differ for long calls, or in a service, have another version."""
+    long = Prices.model_validate({"inputPerMillion": "1", "outputPerMillion": "2", "tiers": (tier(9, "2", "3"),)})
+    flex = {"name": "flex", "inputPerMillion": "1", "outputPerMillion": "1"}
+    service = Prices.model_validate({"inputPerMillion": "1", "outputPerMillion": "2", "serviceTiers": (flex,)})
+    quotes = [quote(account(), ("m",), own=own, now_ms=NOW_MS) for own in (prices("1", "2"), long, service)]
+
+    assert len({each.price.version for each in quotes if each and each.price}) == 3

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import yaml
 
+from sluice_contract import names
 from sluice_operator.compiler import Compilation, compile_inventory
 from sluice_operator.inventory import Inventory, ObjectName, SecretContent
 from sluice_operator.resources import Budget, Invalid, ModelDeployment, ModelProvider, VirtualKey, parse
+from sluice_operator.resources.pricebook import PRICES_ENTRY, Listed, read_book
 from sluice_operator.verdicts import Finding, Verdict
 
 NOW_MS: Final = 1_795_219_200_000  # 2026-11-21T00:00:00Z
@@ -23,14 +25,18 @@ def inventory_of(documents: Iterable[Document], *, now_ms: int = NOW_MS, pepper:
     """The inventory that *documents* describe, each kind in the order given."""
     resources: list[Any] = []
     contents: dict[str, dict[ObjectName, SecretContent]] = {"Secret": {}, "ConfigMap": {}}
+    books: dict[ObjectName, tuple[Listed, ...]] = {}
     namespaces: dict[str, Mapping[str, str]] = {}
     for document in documents:
         kind, meta = document["kind"], document["metadata"]
         namespace = meta.get("namespace", "team-a")
         if kind == "Namespace":
             namespaces[meta["name"]] = meta.get("labels", {})
+        elif kind == "ConfigMap" and names.LABEL_PRICE_BOOK in meta.get("labels", {}):
+            book = read_book(document["data"][PRICES_ENTRY])
+            books[ObjectName(namespace, meta["name"])] = book.listed
         elif kind in contents:
-            values = {name: str(value).encode() for name, value in document.get("data", {}).items()}
+            values = {entry: str(value).encode() for entry, value in document.get("data", {}).items()}
             contents[kind][ObjectName(namespace, meta["name"])] = SecretContent("1", values)
         else:
             full = {"uid": f"uid-{kind}-{namespace}-{meta['name']}", **meta, "namespace": namespace}
@@ -43,6 +49,7 @@ def inventory_of(documents: Iterable[Document], *, now_ms: int = NOW_MS, pepper:
         invalid=tuple(each for each in resources if isinstance(each, Invalid)),
         secrets=contents["Secret"],
         config_maps=contents["ConfigMap"],
+        price_books=books,
         namespaces=namespaces,
         pepper=pepper,
         now_ms=now_ms,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sluice_operator.resources.prices import Prices
+from sluice_operator.resources.base import alias_of
+from sluice_operator.resources.prices import OPTIONAL_RATES, RATES, Prices
 
 
 def prices(**fields: Any) -> Prices:
@@ -24,7 +25,7 @@ def test_free_must_be_said() -> None:
 
 def test_free_excludes_prices() -> None:
     """Free and a price contradict each other, whichever price it is."""
-    for name in ("inputPerMillion", "cachedInputPerMillion", "cacheWritePerMillion", "outputPerMillion", "perRequest"):
+    for name in (*map(alias_of, RATES), "perRequest"):
         with pytest.raises(ValidationError, match="free: true takes no prices"):
             prices(free=True, **{name: "1"})
 
@@ -37,3 +38,17 @@ def test_price_of_one_direction_may_be_zero() -> None:
 def test_price_stays_the_text_it_was() -> None:
     """No float comes near it."""
     assert prices(inputPerMillion="0.100000000", outputPerMillion="1").input_per_million == "0.100000000"
+
+
+@pytest.mark.parametrize("name", [alias_of(name) for name in OPTIONAL_RATES])
+@pytest.mark.parametrize("list_", ["tiers", "serviceTiers"])
+def test_longer_calls_and_other_services_say_what_the_plain_ones_do(name: str, list_: str) -> None:
+    """A kind of token with a price of its own has one wherever other prices hold: it falls back to nothing cheaper."""
+    said = {"inputPerMillion": "1", "outputPerMillion": "2"}
+    member = {**said, **({"overInputTokens": 5} if list_ == "tiers" else {"name": "flex"})}
+
+    with pytest.raises(ValidationError, match=f"{list_}: each says every price"):
+        prices(**said, **{name: "3"}, **{list_: (member,)})
+
+    prices(**said, **{name: "3"}, **{list_: ({**member, name: "4"},)})
+    prices(**said, **{list_: ({**member, name: "4"},)})
