@@ -17,7 +17,12 @@ class Heart:
         for reservation in running:
             by_ttl.setdefault(reservation.ttl_ms, []).append(reservation.id)
         self._next_ms = {ttl_ms: next_ms for ttl_ms, next_ms in self._next_ms.items() if ttl_ms in by_ttl}
-        return [(ttl_ms, ids) for ttl_ms, ids in by_ttl.items() if now_ms >= self._next_ms.get(ttl_ms, 0)]
+        return [(ttl_ms, ids) for ttl_ms, ids in by_ttl.items() if self._is_due(ttl_ms, now_ms)]
+
+    def _is_due(self, ttl_ms: int, now_ms: int) -> bool:
+        """A clock that was put back does not stop it."""
+        next_ms = self._next_ms.get(ttl_ms, now_ms)
+        return now_ms >= next_ms or next_ms > now_ms + ttl_ms
 
     def beat(self, ttl_ms: int, *, now_ms: int) -> None:
         """The holds of *ttl_ms* were extended at *now_ms*."""

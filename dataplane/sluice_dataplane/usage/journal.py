@@ -8,12 +8,16 @@ returns); whether it survives the machine's is the fsync policy.  Knows bytes an
 ``00000001.log`` …      segments, oldest first; each life and each rotation begins a new one
 ``reserve``             space put aside, so that running calls can be settled on a full disk
 ``acknowledged``        the settlement up to which a shared store has answered all
+``base``                the settlement up to which a store counted that did not keep marks
+``progress``            how far running calls are; see :mod:`slots`
+``checkpoint``          a copy of a shared store's counters; see :mod:`checkpoints`
 ``quarantine/``         copies of lines that could not be read
 ======================  ==================================================================
 """
 
 import contextlib
 import fcntl
+import logging
 import os
 import uuid
 from collections.abc import Callable
@@ -24,6 +28,7 @@ from sluice_dataplane.errors import JournalError
 from sluice_dataplane.usage.replay import forgettable
 
 Fsync = Literal["never", "interval"]
+Mark = Literal["acknowledged", "base"]
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 RESERVE_BYTES: Final = 4 * 1024 * 1024  # some thousands of settlements
@@ -31,6 +36,9 @@ KEEP_MS: Final = 7 * 86_400_000
 KEEP_BYTES: Final = 2 * 1024 * 1024 * 1024
 QUARANTINE_FILES: Final = 100
 QUARANTINE_BYTES: Final = 1024 * 1024  # of each
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 def _new_source() -> str:
@@ -60,7 +68,8 @@ class Journal:
         self._lock = self._segment = self._reserve = -1
         self._size = self._reserved = self._unsynced = 0
         self._next = 1
-        self._full = False
+        self._full = self._broken = False
+        self.moves = 0  # how often the reserve's lines went into a segment
         self.source = ""
         self.exported: int | None = None  # the usage record up to which all were exported; None: nobody exports
 
@@ -111,6 +120,10 @@ class Journal:
         """The segments there are, oldest first; the last one is being written."""
         return sorted(path for path in self._directory.glob("*.log") if path.stem.isdecimal())
 
+    def readable(self) -> list[Path]:
+        """All files that lines are in, in the order to read them: segments, and the reserve if it is in use."""
+        return [*self.segments(), *([self._directory / "reserve"] if self._reserved else [])]
+
     def begin(self, first_line: bytes) -> None:
         """Start a new segment with *first_line*; the one before it is finished.
 
@@ -123,12 +136,15 @@ class Journal:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL | os.O_CLOEXEC, 0o600)
             if os.write(fd, first_line) != len(first_line):
                 raise OSError(28, "no space left")  # noqa: TRY301  one way out for both
+            if self._broken:
+                os.fdatasync(fd)
         except OSError as error:
             if fd >= 0:
                 os.close(fd)
                 path.unlink(missing_ok=True)
             raise _unwritten(error) from error
-        self.sync()
+        if not self._broken:
+            self.sync()
         if self._segment >= 0:
             os.close(self._segment)
         self._segment, self._size, self._unsynced = fd, len(first_line), len(first_line)
@@ -193,12 +209,17 @@ class Journal:
         """Try a full disk again: move the reserve's lines into the segment.  Whether the journal can be written."""
         if not self._full:
             return True
-        kept = os.pread(self._reserve, self._reserved, 0)
-        self._full = False
+        kept = b"\n" + os.pread(self._reserve, self._reserved, 0)
         try:
-            self.append(b"\n" + kept)
+            if self._broken:
+                self.begin(kept)  # a disk that failed to take one file may take another: it has to prove it
+                self._broken, self._full, self._size = False, False, self._segment_bytes
+            else:
+                self._full = False
+                self.append(kept)
         except JournalError:
             return False
+        self.moves += 1
         os.pwrite(self._reserve, bytes(self._reserved), 0)
         self._reserved = 0
         return True
@@ -215,19 +236,29 @@ class Journal:
             try:
                 os.fdatasync(self._segment)
             except OSError:
-                self._full = True  # what the disk did not take must not be built upon
+                self._full = self._broken = True  # what the disk did not take must not be built upon
+                _log.exception("journal.not_synced")
 
-    def acknowledged(self) -> int | None:
-        """The settlement up to which a shared store has answered all; None where nobody wrote it down."""
+    def flush(self) -> bool:
+        """Bring everything to the disk itself, whatever the policy; whether it is there.  May take long."""
         try:
-            return int((self._directory / "acknowledged").read_text("ascii"))
+            if self._segment >= 0:
+                os.fdatasync(self._segment)
+        except OSError:
+            return False
+        return not self._full and not self._broken
+
+    def mark(self, name: Mark) -> int | None:
+        """The number of a settlement that was written down under *name*; None where none was."""
+        try:
+            return int((self._directory / name).read_text("ascii"))
         except (OSError, ValueError):
             return None
 
-    def acknowledge(self, n: int) -> None:
-        """Write down that all settlements up to *n* were answered; on a full disk the old mark stays."""
+    def put_mark(self, name: Mark, n: int) -> None:
+        """Write down *n* under *name*; on a full disk the old mark stays."""
         with contextlib.suppress(OSError):
-            self._replace(self._directory / "acknowledged", f"{n}\n".encode())
+            self._replace(self._directory / name, f"{n}\n".encode())
 
     def forget(self, *, acknowledged: int, now_ms: int) -> None:
         """Delete segments that are old, or too many, and not needed; see :func:`replay.forgettable`."""
