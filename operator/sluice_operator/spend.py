@@ -25,11 +25,16 @@ _USAGE_FIELDS: Final = ("requests", "input", "output", "cost", "last_ms")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """One budget account, in the budget's own unit."""
+    """One budget account, in the budget's own unit.
+
+    Where the window rolls, what is posted is in ``buckets`` (by number), some of which may not count any more: see
+    :func:`sluice_contract.windows.counted`.
+    """
 
     posted: int = 0
     held: int = 0
     orphaned: int = 0
+    buckets: dict[int, int] | None = None
 
     @property
     def taken(self) -> int:
