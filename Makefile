@@ -14,6 +14,7 @@ PORT ?= 4000
 ADMIN_PORT ?= 4001
 MODEL ?= echo
 MINUTES ?= 5
+KILLS ?= 1000
 ARGS ?=
 
 CODE := operator dataplane tests benchmarks examples .ci
@@ -56,8 +57,8 @@ e2e-dataplane: tools $(VENV)/.dev ## a real data plane process, a real Redis, a 
 e2e-cluster: tools $(VENV)/.dev cluster ## a real cluster: install, apply, call, observe
 	@$(BIN)/pytest tests/e2e/cluster $(ARGS)
 
-soak: tools $(VENV)/.dev ## mixed load, reloads and crashes for MINUTES (default 5): nothing may leak or be lost
-	@SLUICE_SOAK_MINUTES=$(MINUTES) $(BIN)/pytest -s tests/soak $(ARGS)
+soak: tools $(VENV)/.dev ## mixed load, reloads and crashes for MINUTES (default 5), and KILLS (1000) under live streams: nothing may leak or be lost
+	@SLUICE_SOAK_MINUTES=$(MINUTES) SLUICE_KILLS=$(KILLS) $(BIN)/pytest -s tests/soak tests/e2e/dataplane/test_money_kills.py $(ARGS)
 
 bench: $(VENV)/.dev ## what a call costs, beside nginx and a naive proxy; prints a table
 	@.ci/need nginx wrk && $(BIN)/python benchmarks/run.py $(ARGS)

@@ -9,9 +9,14 @@ from sluice_dataplane.usage.lines import SettleLine
 
 def records(data_dir: Path) -> list[UsageRecord]:
     """Every usage record in the journal of the data plane that keeps its data in *data_dir*, oldest first."""
-    segments = sorted((data_dir / "journal").glob("*.log"))
-    lines = (line for path in segments for line in replay.read(path, _damaged))
-    return [line.record for line in lines if isinstance(line, SettleLine) and line.record is not None]
+    return [record for path in sorted((data_dir / "journal").glob("*.log")) for record in segment_records(path)]
+
+
+def segment_records(path: Path) -> list[UsageRecord]:
+    """Every usage record in one segment, oldest first."""
+    return [
+        line.record for line in replay.read(path, _damaged) if isinstance(line, SettleLine) and line.record is not None
+    ]
 
 
 def _damaged(path: Path, offset: int, raw: bytes) -> None:
