@@ -21,7 +21,7 @@ class State:
     def __init__(self) -> None:
         self.lines = 0
         self.missing = 0  # settlements that must have been written and cannot be read
-        self.damaged = 0  # lines since the last settlement that cannot be read: each may have been one
+        self.damaged = 0  # whole lines since the last settlement that cannot be read: each may have been one
         self.n = 0
         self.sequence = 0
         self.acknowledged = 0
@@ -46,10 +46,10 @@ class State:
 
     def damage(self, raw: bytes) -> None:
         """There is a line that cannot be read.  It may have been the end of any hold, unless it is torn: then it is
-        the last thing that its process did.
+        the last thing that its process did, and what it says was told to nobody.
         """
-        self.damaged += 1
         if raw.endswith(b"\n"):
+            self.damaged += 1
             self._doubt()
 
     def _doubt(self) -> None:
