@@ -57,7 +57,7 @@ class LosingRedis(RedisServer):
     """A server with an append-only file that can be made to lose some or all of what it was told."""
 
     def __init__(self) -> None:
-        super().__init__(appendonly="yes", appendfsync="everysec")
+        super().__init__(appendonly="yes", appendfsync="everysec", repl_diskless_sync_delay="0")
         self.client.connection_pool.connection_kwargs["socket_timeout"] = PATIENCE_S
 
     def lose_all(self) -> None:
