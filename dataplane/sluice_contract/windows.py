@@ -20,6 +20,7 @@ CalendarUnit = Literal["Day", "Week", "Month", "Quarter", "Year"]
 NEVER_MS: Final = 253_402_300_799_000  # the last second of the year 9999: the end of a window that has none
 BUCKETS: Final = 60  # of a rolling period; one more than that may count at a time
 
+_NOT_ROLLING: Final = "the period does not roll"
 _UNITS_MS: Final = (("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
@@ -82,8 +83,7 @@ def rolling_bucket(period: Period, now_ms: int) -> tuple[int, int]:
         ValueError: *period* does not roll.
     """
     if period.rolling_ms is None:
-        message = "the period does not roll"
-        raise ValueError(message)
+        raise ValueError(_NOT_ROLLING)
     width_ms = _width_ms(period.rolling_ms)
     return now_ms // width_ms, (now_ms - period.rolling_ms) // width_ms
 
@@ -97,8 +97,19 @@ def span_at(period: Period, now_ms: int) -> Window:
     if period.rolling_ms is None:
         return window
     bucket, oldest = rolling_bucket(period, now_ms)
-    width_ms = _width_ms(period.rolling_ms)
-    return Window(window.id, start_ms=oldest * width_ms, end_ms=(bucket + 1) * width_ms + period.rolling_ms)
+    start_ms = oldest * _width_ms(period.rolling_ms)
+    return Window(window.id, start_ms=start_ms, end_ms=counts_until_ms(period, bucket))
+
+
+def counts_until_ms(period: Period, bucket: int) -> int:
+    """When what was spent in *bucket* of a rolling period ceases to count.
+
+    Raises:
+        ValueError: *period* does not roll.
+    """
+    if period.rolling_ms is None:
+        raise ValueError(_NOT_ROLLING)
+    return (bucket + 1) * _width_ms(period.rolling_ms) + period.rolling_ms
 
 
 def counted(buckets: Mapping[int, int], oldest: int) -> int:

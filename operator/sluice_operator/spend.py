@@ -109,7 +109,11 @@ class RedisSpend:
             message = f"Redis: {type(error).__name__}"
             raise SpendUnavailableError(message) from error
         return Answer(
-            accounts={name: Account(*values) for name, values in zip(accounts, held, strict=True) if any(values)},
+            accounts={
+                name: Account(posted, kept, orphaned)
+                for name, (posted, kept, orphaned) in zip(accounts, held, strict=True)
+                if posted or kept or orphaned
+            },
             keys={key_id: Usage(*row) for key_id, row in zip(question.key_ids, used, strict=True) if any(row)},
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sluice_contract.snapshot import Budget, Key, Snapshot
@@ -10,11 +11,11 @@ from sluice_operator.errors import SpendUnavailableError
 from sluice_operator.inventory import ObjectName
 from sluice_operator.publisher import figures
 from sluice_operator.publisher.conditions import NO_FACTS, Facts
-from sluice_operator.publisher.figures import Shown
 from sluice_operator.publisher.health import target_facts
-from sluice_operator.publisher.notices import budget_notices
 from sluice_operator.publisher.scribe import Scribe
+from sluice_operator.publisher.showing import Shown, to_show
 from sluice_operator.publisher.statuses import Statuses
+from sluice_operator.publisher.thresholds import Rules, Threshold, notices, reached
 from sluice_operator.publisher.world import World
 from sluice_operator.replicas import Replicas, ReplicaUnreachableError, TargetState
 from sluice_operator.resources import Budget as BudgetResource
@@ -98,21 +99,16 @@ class Accounting:
         ref, before = self._statuses.ref(budget.id), self._shown.get(budget.id)
         if ref is None:
             return
-        notices = tuple(
-            budget_notices(
-                ref,
-                window_id=period,
-                before_percent=self._percent_before(budget, before, period),
-                percent=percent,
-                thresholds=self._thresholds(budget),
-            )
-        )
-        before = None if notices else before  # what is told of is shown too
-        shown = figures.to_show(before, facts, period=period, percent=percent, now_ms=now_ms)
+        rules, told = self._rules(budget), self._told_before(budget, before, period)
+        news = tuple(notices(ref, rules, window_id=period, before=told, percent=percent))
+        highest = reached(rules, before=told, percent=percent, rolls=budget.period.rolling_ms is not None)
+        facts = replace(facts, fields={**facts.fields, "reachedPercent": highest or None})
+        # What is told of is shown too, so that whoever comes after us knows that it was.
+        shown = to_show(before, facts, period=period, reached=highest, pressing=bool(news), now_ms=now_ms)
         if shown is not None:
             self._shown[budget.id] = shown
             self._note(budget.id, _SOURCE, facts)
-        for notice in notices:
+        for notice in news:
             self._scribe.tell(notice)
 
     def _tell_key(self, key: Key, answer: Answer, now_ms: int) -> None:
@@ -121,9 +117,7 @@ class Accounting:
         if entry is None or self._statuses.ref(entry.uid) is None or (usage is None and key.id not in self._shown):
             return
         facts = figures.key_facts(usage or Usage(), now_ms)
-        shown = figures.to_show(
-            self._shown.get(key.id), facts, period=figures.month_of(now_ms), percent=0, now_ms=now_ms
-        )
+        shown = to_show(self._shown.get(key.id), facts, period=figures.month_of(now_ms), now_ms=now_ms)
         if shown is not None:
             self._shown[key.id] = shown
             self._note(entry.uid, _SOURCE, facts, lazy=True)
@@ -140,17 +134,19 @@ class Accounting:
         if self._statuses.note(uid, source, facts):
             (self._scribe.write_lazily if lazy else self._scribe.write)([uid])
 
-    def _thresholds(self, budget: Budget) -> tuple[int, ...]:
+    def _rules(self, budget: Budget) -> Rules:
         entry = self._world.entry("Budget", ObjectName(budget.namespace, budget.name))
         resource = entry.parsed() if entry else None
-        if not isinstance(resource, BudgetResource):
-            return ()
-        return tuple(threshold.percent for threshold in resource.spec.thresholds if threshold.action == "Event")
+        given = resource.spec.thresholds if isinstance(resource, BudgetResource) else ()
+        thresholds = tuple(Threshold(each.percent, each.action) for each in given if each.action != "Header")
+        return Rules(thresholds, budget.downgrade_model, swaps=budget.on_exhausted == "Downgrade")
 
-    def _percent_before(self, budget: Budget, before: Shown | None, period: str) -> int:
-        """What was shown of this window, if need be by the process before us: a threshold is told of once."""
+    def _told_before(self, budget: Budget, before: Shown | None, period: str) -> int:
+        """The highest threshold told of in this window, if need be by the process before us: each is told of once."""
         if before is not None:
-            return before.percent if before.period == period else 0
+            return before.reached if before.period == period else 0
         entry = self._world.entry("Budget", ObjectName(budget.namespace, budget.name))
         status = entry.status if entry else {}
-        return int(status.get("usedPercent") or 0) if (status.get("period") or {}).get("id") == period else 0
+        if (status.get("period") or {}).get("id") != period:
+            return 0
+        return int(status.get("reachedPercent") or status.get("usedPercent") or 0)

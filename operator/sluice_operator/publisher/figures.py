@@ -1,32 +1,21 @@
-"""Counters → what a status says of them, and whether it is time to say it.  Pure."""
+"""Counters → what a status says of them.  Pure."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
 
 from sluice_contract import names
 from sluice_contract.money import format_usd
 from sluice_contract.snapshot import Budget, Key, Snapshot
-from sluice_contract.windows import NEVER_MS, Window, window_at
+from sluice_contract.windows import NEVER_MS, Window, counted, counts_until_ms, rolling_bucket, window_at
 from sluice_operator.publisher.conditions import Condition, Facts
 from sluice_operator.spend import Account, Question, Usage
 
 SHARED: Final = "-"  # the one subject of a Budget whose keys share it
 _USER_PREFIX: Final = "u"  # subjects of a Budget per user: ``u`` and a digest of the user
-_BURST: Final = 4  # the first figures after a quiet time are shown at once …
-_INTERVAL_MS: Final = 30_000  # … and then this often
 _MIN_ELAPSED: Final = 0.01  # of a period, before its end is guessed from it
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What was shown last of one object, and the earliest it may be shown again (GCRA: a theoretical arrival time)."""
-
-    facts: Facts
-    period: str
-    percent: int
-    arrival_ms: int
 
 
 def covered(keys: Iterable[Key]) -> dict[str, list[str]]:
@@ -79,9 +68,10 @@ def budget_facts(budget: Budget, accounts: Sequence[Account], now_ms: int) -> tu
     Where each key or user has the whole limit, the figures are those of the one who used most: ``remaining`` is
     then true of everybody, and WithinBudget False means that at least one has nothing left.
     """
-    window = window_at(budget.period, now_ms)
+    window, rolls = window_at(budget.period, now_ms), budget.period.rolling_ms is not None
     limit = effective_limit(budget, now_ms)
-    account = max(accounts, key=lambda account: account.taken, default=Account())
+    current = (msgspec.structs.replace(account, posted=_posted(budget, account, now_ms)) for account in accounts)
+    account = max(current, key=lambda account: account.taken, default=Account())
     remaining = max(0, limit - account.taken)
     percent = min(100, account.taken * 100 // limit) if limit else 100
     amounts = {
@@ -93,13 +83,15 @@ def budget_facts(budget: Budget, accounts: Sequence[Account], now_ms: int) -> tu
     }
     money = budget.unit == "Cost"
     fields: dict[str, Any] = {name: format_usd(value) if money else str(value) for name, value in amounts.items()}
+    resets_ms = _resets_ms(budget, account, now_ms)
     fields |= {
-        "period": _period(window),
+        "period": _period(window, resets_ms, rolls=rolls),
         "usedPercent": percent,
         "at": rfc3339(now_ms),
-        "projectedExhaustion": _projected(window, account.taken, remaining, now_ms),
+        "projectedExhaustion": _projected(budget, window, account.taken, remaining, now_ms),
     }
-    return Facts(fields, (_within(fields, remaining, window), FRESH)), window.id, percent
+    within = _within(fields["effectiveLimit"], remaining, resets_ms, rolls=rolls)
+    return Facts(fields, (within, FRESH)), window.id, percent
 
 
 def key_facts(usage: Usage, now_ms: int) -> Facts:
@@ -122,24 +114,6 @@ def stale(facts: Facts, why: str) -> Facts:
     return Facts(facts.fields, (*kept, Condition("Fresh", "False", "CountersUnavailable", why)))
 
 
-def to_show(shown: Shown | None, facts: Facts, *, period: str, percent: int, now_ms: int) -> Shown | None:
-    """What to remember when *facts* are to be shown now; None when what is shown is good enough.
-
-    Another period or a condition that flips is shown at once; figures at once after a quiet time, and then every
-    half minute.
-    """
-    if shown is None:
-        return Shown(facts, period, percent, now_ms)
-    if _same(shown.facts, facts):
-        return None
-    if shown.period == period and shown.facts.conditions == facts.conditions:
-        arrival_ms = max(shown.arrival_ms, now_ms) + _INTERVAL_MS
-        if arrival_ms - now_ms > _BURST * _INTERVAL_MS:
-            return None
-        return Shown(facts, period, percent, arrival_ms)
-    return replace(shown, facts=facts, period=period, percent=percent)
-
-
 def month_of(now_ms: int) -> str:
     """The UTC month of *now_ms*, as in ``2026-09``."""
     return dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC).strftime("%Y-%m")
@@ -157,37 +131,48 @@ def _account(budget: Budget, now_ms: int, subject: str) -> str:
     return names.account(budget.id, window_at(budget.period, now_ms).id, subject)
 
 
-def _period(window: Window) -> dict[str, str | None]:
-    if window.end_ms >= NEVER_MS:
-        return {"id": window.id}
-    return {"id": window.id, "start": rfc3339(window.start_ms), "end": rfc3339(window.end_ms)}
+def _posted(budget: Budget, account: Account, now_ms: int) -> int:
+    """What *account* has posted that counts now."""
+    if budget.period.rolling_ms is None or account.buckets is None:
+        return account.posted
+    _, oldest = rolling_bucket(budget.period, now_ms)
+    return counted(account.buckets, oldest)
 
 
-def _projected(window: Window, taken: int, remaining: int, now_ms: int) -> str | None:
+def _resets_ms(budget: Budget, account: Account, now_ms: int) -> int | None:
+    """When spending starts from zero again, or, where the window rolls, when the first that counts will be gone."""
+    if budget.period.rolling_ms is None:
+        window = window_at(budget.period, now_ms)
+        return None if window.end_ms >= NEVER_MS else window.end_ms
+    _, oldest = rolling_bucket(budget.period, now_ms)
+    counting = [bucket for bucket, amount in (account.buckets or {}).items() if bucket >= oldest and amount]
+    return counts_until_ms(budget.period, min(counting)) if counting else None
+
+
+def _period(window: Window, resets_ms: int | None, *, rolls: bool) -> dict[str, str]:
+    said = {"id": window.id}
+    if resets_ms is not None:
+        said |= {} if rolls else {"start": rfc3339(window.start_ms)}
+        said["end"] = rfc3339(resets_ms)
+    return said
+
+
+def _projected(budget: Budget, window: Window, taken: int, remaining: int, now_ms: int) -> str | None:
     """When the rest is used up if it goes on like this; None where that is after the window, or not to be guessed."""
+    if budget.period.rolling_ms is not None or window.end_ms >= NEVER_MS:
+        return None
     elapsed_ms = now_ms - window.start_ms
     whole_ms = window.end_ms - window.start_ms
-    if not taken or not remaining or window.end_ms >= NEVER_MS or elapsed_ms < whole_ms * _MIN_ELAPSED:
+    if not taken or not remaining or elapsed_ms < whole_ms * _MIN_ELAPSED:
         return None
     end_ms = now_ms + remaining * elapsed_ms // taken
     return rfc3339(end_ms) if end_ms < window.end_ms else None
 
 
-def _within(fields: Mapping[str, Any], remaining: int, window: Window) -> Condition:
+def _within(effective_limit: str, remaining: int, resets_ms: int | None, *, rolls: bool) -> Condition:
     if remaining:
         return Condition("WithinBudget", "True", "WithinBudget", "Less is used than the limit")
-    until = f"until {rfc3339(window.end_ms)}" if window.end_ms < NEVER_MS else "for good"
-    message = f"All of {fields['effectiveLimit']} is used or held, {until}"
-    return Condition("WithinBudget", "False", "Exhausted", message)
-
-
-def _same(shown: Facts, facts: Facts) -> bool:
-    """Whether both say the same but for when it was read."""
-    return shown.conditions == facts.conditions and _timeless(shown.fields) == _timeless(facts.fields)
-
-
-def _timeless(fields: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in fields.items() if name not in ("at", "projectedExhaustion")}
-    if isinstance(usage := plain.get("usage"), Mapping):
-        plain["usage"] = {name: value for name, value in usage.items() if name != "at"}
-    return plain
+    until = "for good" if resets_ms is None else f"until {rfc3339(resets_ms)}"
+    if rolls:
+        until = "for calls in flight" if resets_ms is None else f"and the first flows back at {rfc3339(resets_ms)}"
+    return Condition("WithinBudget", "False", "Exhausted", f"All of {effective_limit} is used or held, {until}")

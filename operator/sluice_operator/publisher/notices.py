@@ -44,19 +44,3 @@ def of_change(ref: ResourceRef, known: Mapping[str, Any], conditions: Iterable[C
 def key_created(ref: ResourceRef, *, key_id: str, secret: str) -> Notice:
     """That a key was made, and where it is; never what it is."""
     return Notice(ref, "Normal", "KeyCreated", f"Key {key_id} is in Secret {secret}")
-
-
-def budget_notices(
-    ref: ResourceRef, *, window_id: str, before_percent: int, percent: int, thresholds: Iterable[int]
-) -> Iterator[Notice]:
-    """One notice for each threshold passed since *before_percent*; their names keep them single for the window."""
-    for threshold in sorted({*thresholds, 100}):
-        if before_percent < threshold <= percent:
-            exhausted = threshold == 100
-            yield Notice(
-                ref=ref,
-                type="Warning",
-                reason="BudgetExhausted" if exhausted else "BudgetThresholdReached",
-                message=f"{threshold} % of the limit is used in period {window_id}",
-                about=window_id,
-            )

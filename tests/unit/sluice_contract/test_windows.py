@@ -15,6 +15,7 @@ from sluice_contract.windows import (
     CalendarUnit,
     Period,
     counted,
+    counts_until_ms,
     rolling_bucket,
     span_at,
     window_at,
@@ -249,3 +250,14 @@ def test_period_that_does_not_roll_has_no_bucket() -> None:
     """Asking for one is a mistake and is said to be."""
     with pytest.raises(ValueError, match="does not roll"):
         rolling_bucket(Period(unit="Day"), 0)
+    with pytest.raises(ValueError, match="does not roll"):
+        counts_until_ms(Period(), 0)
+
+
+@given(period=rolling, now_ms=moments)
+def test_bucket_counts_until_the_moment_that_is_told(period: Period, now_ms: int) -> None:
+    """What is spent now counts until just before the moment that people are told, and not at it."""
+    bucket, _ = rolling_bucket(period, now_ms)
+    until_ms = counts_until_ms(period, bucket)
+
+    assert rolling_bucket(period, until_ms - 1)[1] <= bucket < rolling_bucket(period, until_ms)[1]

@@ -69,6 +69,10 @@ class Books:
         self.counters.answer = Answer({names.account(self.uid("Budget", "calls"), "once", "-"): Account(posted)})
         await self.look()
 
+    def later(self) -> None:
+        """Half a minute passes."""
+        self.desk.clock.ahead_ms += 30_000
+
     async def look(self) -> None:
         """Look once."""
         await self.accounting.spend(self.desk.publisher.snapshot)
@@ -124,6 +128,51 @@ async def test_thresholds_are_told_once(books: Books) -> None:
     assert books.desk.condition("Budget", "calls", "WithinBudget") == ("False", "Exhausted")
 
 
+async def test_thresholds_are_told_once_though_holds_come_and_go(books: Books) -> None:
+    """Below a threshold and above it again is no news in the same period, for a process that has just begun either."""
+    await books.spend(60)
+    await until(lambda: books.budget().get("reachedPercent") == 50)
+    books.later()
+    await books.spend(40)
+    await until(lambda: books.budget().get("usedPercent") == 40)
+    books.restart()
+    before = len(books.desk.cluster.calls)
+    await books.spend(61)
+    await until(lambda: books.budget().get("usedPercent") == 61)
+
+    assert books.budget()["reachedPercent"] == 50
+    assert ("create", "Event") not in [call[:2] for call in books.desk.cluster.calls[before:]]
+
+
+async def test_downgrade_is_told_of_with_the_model(books: Books) -> None:
+    """A threshold that sends calls to another model is told once, and names it."""
+    rules = {"downgradeModelRef": {"name": "chat"}}
+    books.desk.put(
+        "Budget", "calls", {**CALLS, "enforcement": rules, "thresholds": [{"percent": 80, "action": "Downgrade"}]}
+    )
+    await until(lambda: [each.downgrade_percent for each in books.desk.publisher.snapshot.budgets] == [80])
+    await books.spend(85)
+    await until(lambda: "BudgetDowngraded" in books.events())
+
+    notes = [item["note"] for (kind, _, _), item in books.desk.cluster.objects.items() if kind == "Event"]
+    assert "80 % of the limit is used in period once: calls go to chat from here on" in notes
+
+
+async def test_busy_figures_are_written_every_half_minute(books: Books) -> None:
+    """However often the counters are read, a status is written again only half a minute later."""
+    await books.spend(1)
+    await until(lambda: books.budget().get("spent") == "1")
+    await books.spend(2)
+    await until(lambda: books.budget().get("spent") == "2")
+    await books.spend(3)
+    waiting = books.budget()["spent"]
+    books.later()
+    await books.spend(4)
+    await until(lambda: books.budget().get("spent") == "4")
+
+    assert waiting == "2"
+
+
 async def test_what_cannot_be_read_is_kept(books: Books) -> None:
     """Counters that cannot be read leave the figures; the second failure in a row is told, and so is the recovery."""
     await books.spend(7)
@@ -150,6 +199,7 @@ async def test_one_failure_is_no_news(books: Books) -> None:
     await until(lambda: books.budget().get("spent") == "9")
     books.counters.answer = None
     await books.look()
+    books.later()
     await books.spend(10)
     await until(lambda: books.budget().get("spent") == "10")
 

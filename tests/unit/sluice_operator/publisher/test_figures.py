@@ -1,7 +1,6 @@
 """From counters to what a status says of them."""
 
 import datetime as dt
-import itertools
 
 import pytest
 
@@ -10,7 +9,6 @@ from sluice_contract.snapshot import Adjustment, Budget, Key, Snapshot
 from sluice_contract.windows import Period
 from sluice_operator.publisher import figures
 from sluice_operator.publisher.conditions import Facts
-from sluice_operator.publisher.figures import Shown
 from sluice_operator.spend import Account, Usage
 
 USD = 1_000_000_000
@@ -147,39 +145,36 @@ def test_what_cannot_be_read_is_kept_and_marked() -> None:
     assert reasons(stale)["WithinBudget"] == ("True", "WithinBudget")
 
 
-def show(shown: Shown | None, posted: int, now_ms: int) -> Shown | None:
-    """Whether a budget of 100 requests that spent *posted* is to be shown."""
-    facts, period, percent = figures.budget_facts(budget(unit="Requests", amount=100), [Account(posted)], now_ms)
-    return figures.to_show(shown, facts, period=period, percent=percent, now_ms=now_ms)
+DAY = Period(rolling_ms=DAY_MS)
+BUCKET_MS = DAY_MS // 60
 
 
-def test_the_same_figures_are_not_shown_again() -> None:
-    """That it was read again later is no reason to write."""
-    assert show(show(None, 5, NOW), 5, NOW + 60_000) is None
+def test_a_rolling_window_shows_what_still_counts() -> None:
+    """Buckets that are a whole window old do not count any more, though the counters still have them."""
+    now = NOW // BUCKET_MS
+    account = Account(posted=99, held=1, buckets={now - 61: 5, now - 60: 7, now: 2})
+    facts, period, percent = figures.budget_facts(budget(period=DAY, unit="Requests", amount=20), [account], NOW)
+
+    assert (period, facts.fields["spent"], facts.fields["remaining"], percent) == ("rolling-24h", "9", "10", 50)
+    assert facts.fields["projectedExhaustion"] is None
 
 
-def test_the_first_figures_after_a_quiet_time_are_shown_at_once_and_then_seldom() -> None:
-    """A busy budget is shown a few times at once, then every half minute; after a pause at once again."""
-    shown = show(None, 0, NOW)
-    times = []
-    for tick in range(1, 60):
-        now_ms = NOW + tick * 5_000
-        if (new := show(shown, tick, now_ms)) is not None:
-            shown = new
-            times.append(tick * 5)
+def test_a_rolling_window_says_when_the_first_flows_back() -> None:
+    """Its end is when the oldest that counts will be gone; without anything that counts it has none."""
+    now = NOW // BUCKET_MS
+    spent, _, _ = figures.budget_facts(budget(period=DAY, amount=2), [Account(buckets={now - 30: 2})], NOW)
+    fresh, _, _ = figures.budget_facts(budget(period=DAY, amount=2), [Account(buckets={now - 99: 2})], NOW)
 
-    assert times[:4] == [5, 10, 15, 20]
-    later = [second for second in times if second > 60]
-    assert {b - a for a, b in itertools.pairwise(later)} == {30}
-    assert show(shown, 99, NOW + 600_000) is not None
+    assert spent.fields["period"] == {"id": "rolling-24h", "end": "2026-09-16T12:24:00Z"}
+    within = next(condition for condition in spent.conditions if condition.type == "WithinBudget")
+    assert within.message.endswith("the first flows back at 2026-09-16T12:24:00Z")
+    assert fresh.fields["period"] == {"id": "rolling-24h"}
 
 
-def test_a_flip_and_a_new_period_are_shown_at_once() -> None:
-    """Exhaustion and another window do not wait for their turn."""
-    busy = show(None, 1, NOW)
-    assert busy is not None
-    busy = Shown(busy.facts, busy.period, busy.percent, NOW + 10_000_000)
+def test_of_rolling_accounts_the_one_who_used_most_of_what_counts_is_shown() -> None:
+    """Old buckets make nobody the greatest spender."""
+    now = NOW // BUCKET_MS
+    accounts = [Account(buckets={now - 99: 9, now: 1}), Account(buckets={now: 3})]
+    facts, _, _ = figures.budget_facts(budget(period=DAY, per="User", unit="Requests", amount=20), accounts, NOW)
 
-    assert show(busy, 2, NOW + 1000) is None
-    assert show(busy, 100, NOW + 1000) is not None
-    assert show(busy, 2, NOW + 20 * DAY_MS) is not None
+    assert facts.fields["spent"] == "3"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sluice_operator.publisher.conditions import Condition
-from sluice_operator.publisher.notices import budget_notices, key_created, of_change
+from sluice_operator.publisher.notices import key_created, of_change
 from sluice_operator.verdicts import ResourceRef
 
 REF = ResourceRef("VirtualKey", "team", "checkout", "u1", 2)
@@ -45,20 +45,3 @@ def test_a_key_is_named_by_its_id() -> None:
     notice = key_created(REF, key_id="vk1", secret="checkout-key")
 
     assert (notice.reason, notice.message) == ("KeyCreated", "Key vk1 is in Secret checkout-key")
-
-
-def test_each_threshold_is_told_when_it_is_passed() -> None:
-    """Every threshold between what was said and what is, and exhaustion by its own name."""
-    notices = list(budget_notices(REF, window_id="2026-09", before_percent=50, percent=100, thresholds=(50, 80, 90)))
-
-    assert [(notice.reason, notice.message.split()[0]) for notice in notices] == [
-        ("BudgetThresholdReached", "80"),
-        ("BudgetThresholdReached", "90"),
-        ("BudgetExhausted", "100"),
-    ]
-    assert {notice.about for notice in notices} == {"2026-09"}
-
-
-def test_a_threshold_that_was_passed_is_not_told_again() -> None:
-    """Figures that stay above a threshold are no news."""
-    assert not list(budget_notices(REF, window_id="w", before_percent=85, percent=86, thresholds=(80,)))

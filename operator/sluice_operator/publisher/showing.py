@@ -1,0 +1,56 @@
+"""When figures that were read are shown: at once where somebody waits for them, else seldom.  Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sluice_operator.publisher.conditions import Facts
+
+INTERVAL_MS: Final = 30_000
+_TIMES: Final = ("at", "projectedExhaustion")  # that these are later than before is no reason to write
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was shown last of one object; ``next_ms`` is the earliest at which mere figures are shown again.
+
+    ``reached`` is the highest threshold that was told of in the ``period``.
+    """
+
+    facts: Facts
+    period: str
+    reached: int
+    next_ms: int
+
+
+def to_show(
+    shown: Shown | None, facts: Facts, *, period: str, reached: int = 0, pressing: bool = False, now_ms: int
+) -> Shown | None:
+    """What to remember when *facts* are to be shown now; None when what is shown is good enough.
+
+    Another period, a condition that flips and what is *pressing* are shown at once; figures half a minute after what
+    was shown before, at the earliest.
+    """
+    if shown is None:
+        return Shown(facts, period, reached, now_ms)
+    if not pressing and _same(shown.facts, facts):
+        return None
+    if pressing or shown.period != period or _flips(shown.facts) != _flips(facts) or now_ms >= shown.next_ms:
+        return Shown(facts, period, reached, now_ms + INTERVAL_MS)
+    return None
+
+
+def _flips(facts: Facts) -> list[tuple[str, str, str]]:
+    return [(condition.type, condition.status, condition.reason) for condition in facts.conditions]
+
+
+def _same(shown: Facts, facts: Facts) -> bool:
+    """Whether both say the same but for when it was read."""
+    return shown.conditions == facts.conditions and _timeless(shown.fields) == _timeless(facts.fields)
+
+
+def _timeless(fields: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in fields.items() if name not in _TIMES}
+    if isinstance(usage := plain.get("usage"), Mapping):
+        plain["usage"] = {name: value for name, value in usage.items() if name != "at"}
+    return plain
