@@ -1,4 +1,4 @@
-"""A ledger on a journal in a folder, with a clock that stands still."""
+"""Ledgers on journals in folders, a store that they share, and a clock that stands still."""
 
 import asyncio
 import contextlib
@@ -7,33 +7,63 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sluice_contract.snapshot import BudgetUnit, Rates
 from sluice_contract.usage import TokenUsage, UsageRecord
 from sluice_dataplane.errors import StoreError
+from sluice_dataplane.limits.commands import FENCE_MAX_MS
 from sluice_dataplane.limits.memory import MemoryStore
-from sluice_dataplane.limits.store import Account, Held, HoldStore, KeyUsage, Refused, Reservation, Settlement
+from sluice_dataplane.limits.store import (
+    Account,
+    Checkpoint,
+    Entry,
+    Held,
+    HoldStore,
+    KeyUsage,
+    Refused,
+    Reservation,
+    Settlement,
+    Standing,
+)
+from sluice_dataplane.usage.draft import Draft
 from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.ledger import Ledger, Replayed
-from support.stores import start_ms
+from support.forgetful import ForgetfulStore
+from support.stores import account, start_ms
 
 RESERVE_BYTES = 64 * 1024
+NUSD_A_TOKEN = Rates(input_nusd_per_mtok=10**6, cached_input_nusd_per_mtok=10**6, output_nusd_per_mtok=10**6)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_ms = start_ms()
+
+    def __call__(self) -> int:
+        """The time, in milliseconds since 1970."""
+        return self.now_ms
 
 
 class Faraway:
     """A store that is somewhere else: one in memory, behind a line that a test can cut.
 
     ``away`` nothing reaches it; ``deaf`` it does what it is asked and no answer comes back; ``refused`` are ids it
-    will not settle.
+    will not settle; ``unsafe`` is what it says of itself.
     """
 
-    def __init__(self, near: MemoryStore) -> None:
+    def __init__(self, near: ForgetfulStore) -> None:
         self.near = near
         self.away = self.deaf = False
         self.refused: set[str] = set()
+        self.unsafe = ""
         self.batches: list[list[str]] = []
+        self.calls: list[str] = []
         self.asked = asyncio.Event()
 
-    def _reach(self) -> None:
+    def _reach(self, name: str) -> None:
         self.asked.set()
+        self.calls.append(name)
         if self.away:
             raise StoreError("away", transient=True, maybe_done=False)
 
@@ -41,67 +71,117 @@ class Faraway:
         if self.deaf:
             raise StoreError("no answer", transient=True)
 
-    async def reserve(self, reservation: Reservation) -> Held | Refused:
+    async def hello(self, source: str) -> Standing:
         """As HoldStore."""
-        self._reach()
-        result = self.near.reserve_now(reservation)
+        self._reach("hello")
+        said = await self.near.hello(source)
+        self._answer()
+        return Standing(said.applied, said.holes, said.fenced, said.total, said.sources, self.unsafe)
+
+    async def reserve(self, reservation: Reservation, *, source: str = "", forced: bool = False) -> Held | Refused:
+        """As HoldStore."""
+        self._reach("force" if forced else "reserve")
+        result = await self.near.reserve(reservation, source=source, forced=forced)
         self._answer()
         return result
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def apply(self, source: str, entries: Sequence[Entry]) -> tuple[StoreError | None, ...]:
         """As HoldStore."""
-        (error,) = await self.settle_all([settlement])
-        if error is not None:
-            raise error
-
-    async def settle_all(self, settlements: Sequence[Settlement]) -> tuple[StoreError | None, ...]:
-        """As HoldStore."""
-        self.batches.append([settlement.reservation.id for settlement in settlements])
+        self.batches.append([entry.settlement.reservation.id for entry in entries])
         try:
-            self._reach()
+            self._reach("apply")
         except StoreError as error:
-            return (error,) * len(settlements)
+            return (error,) * len(entries)
         errors: list[StoreError | None] = []
-        for settlement in settlements:
-            if settlement.reservation.id in self.refused:
+        for entry in entries:
+            if entry.settlement.reservation.id in self.refused:
                 errors.append(StoreError("refused", transient=False))
                 continue
-            self.near.settle_now(settlement)
-            errors.append(StoreError("no answer", transient=True) if self.deaf else None)
-        return tuple(errors)
+            errors += await self.near.apply(source, [entry])
+        return tuple(StoreError("no answer", transient=True) if self.deaf else error for error in errors)
 
-    async def extend(self, hold_ids: Sequence[str], ttl_ms: int) -> None:
+    async def caught_up(self, source: str) -> bool:
         """As HoldStore."""
-        self._reach()
-        self.near.extend_now(hold_ids, ttl_ms)
+        self._reach("caught_up")
+        admits = await self.near.caught_up(source)
+        self._answer()
+        return admits
+
+    async def extend(self, source: str, hold_ids: Sequence[str], ttl_ms: int) -> tuple[str, ...]:
+        """As HoldStore."""
+        self._reach("extend")
+        return await self.near.extend(source, hold_ids, ttl_ms)
 
     async def reap(self) -> int:
         """As HoldStore."""
-        self._reach()
-        return self.near.reap_now()
+        self._reach("reap")
+        return await self.near.reap()
 
     async def accounts(self, names: Sequence[str]) -> tuple[Account, ...]:
         """As HoldStore."""
-        self._reach()
+        self._reach("accounts")
         return await self.near.accounts(names)
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """As HoldStore."""
+        self._reach("checkpoint")
+        return await self.near.checkpoint()
+
+    async def restore(self, checkpoint: Checkpoint) -> bool:
+        """As HoldStore."""
+        self._reach("restore")
+        return await self.near.restore(checkpoint)
 
     async def close(self) -> None:
         """As HoldStore."""
+
+    def figures(self, name: str = "a") -> Account:
+        """What it knows of one account, whether it can be reached or not."""
+        return self.near.all_accounts().get(account(name), Account(0, 0, 0))
+
+
+def far(clock: Clock) -> Faraway:
+    """A store to share, greeted by nobody."""
+    return Faraway(ForgetfulStore(clock))
 
 
 class Life:
     """One life of a process: a ledger, its journal and its store."""
 
-    def __init__(self, folder: Path, store: HoldStore | None = None, **options: Any) -> None:
-        self.now_ms = start_ms()
-        self.store = store or MemoryStore(self.clock_ms)
+    def __init__(
+        self,
+        folder: Path,
+        store: HoldStore | None = None,
+        *,
+        clock: Clock | None = None,
+        ledger: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.store = store or MemoryStore(self.clock)
         self.journal = Journal(folder, **{"reserve_bytes": RESERVE_BYTES, **options})
-        self.ledger = Ledger(self.journal, self.store, clock_ms=self.clock_ms)
+        self.ledger = Ledger(self.journal, self.store, clock_ms=self.clock, **(ledger or {}))
         self.replayed: Replayed = self.ledger.replay()
 
-    def clock_ms(self) -> int:
-        """The time it believes in."""
-        return self.now_ms
+    @classmethod
+    async def joined(cls, folder: Path, store: HoldStore, clock: Clock, **options: Any) -> "Life":
+        """One that is in step with a store others share."""
+        life = cls(folder, store, clock=clock, **options)
+        await life.join()
+        return life
+
+    async def join(self) -> None:
+        """Be in step with the store: on its clock, the time that a fence lasts may pass."""
+        for _ in range(20):
+            if await self.ledger.rejoin.step():
+                return
+            self.clock.now_ms += FENCE_MAX_MS // 10
+        raise AssertionError("the store does not admit")
+
+    async def drain(self) -> None:
+        """Send all that waits."""
+        while self.ledger.figures().waiting:
+            assert await self.ledger.outbox.step()
 
     def crash(self) -> None:
         """End as SIGKILL would: nothing is flushed, what the kernel has stays."""
@@ -128,6 +208,21 @@ def record(hold_id: str, **fields: Any) -> UsageRecord:
         "cost_nusd": 30,
     }
     return UsageRecord(**{**base, **fields})
+
+
+def draft(
+    hold_id: str,
+    *,
+    stream: bool = True,
+    most: tuple[int, int] = (40, 1_000),
+    input_tokens: int = 10,
+    units: tuple[BudgetUnit, ...] = ("Cost",),
+) -> Draft:
+    """What is known of a call before it is sent; a token costs one nano-USD."""
+    usage = TokenUsage(input=most[0], output=most[1])
+    return Draft(
+        record(hold_id, usage=usage, stream=stream, status=0, cost_nusd=0), input_tokens, units, NUSD_A_TOKEN, 0
+    )
 
 
 def used(reservation: Reservation, *spent: int) -> Settlement:

@@ -75,6 +75,8 @@ def recover(
 def _restore(local: MemoryStore, state: State) -> None:
     for account, (spent, expires_at_ms) in state.posted.items():
         local.post(account, spent, expires_at_ms)
+    for (account, bucket), (spent, expires_at_ms) in state.buckets.items():
+        local.post(account, spent, expires_at_ms, bucket)
     for usage in state.usage.values():
         local.add_usage(usage)
 

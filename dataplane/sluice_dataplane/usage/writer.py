@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 from sluice_contract.usage import UsageRecord
 from sluice_dataplane.errors import JournalError
 from sluice_dataplane.limits.memory import MemoryStore
-from sluice_dataplane.limits.store import Entry, KeyUsage, Reservation, Settlement
+from sluice_dataplane.limits.store import Entry, Reservation, Settlement
 from sluice_dataplane.usage import lines
 from sluice_dataplane.usage.crash import void
 from sluice_dataplane.usage.journal import Journal
@@ -91,18 +91,32 @@ class Writer:
             JournalError: it cannot be written; the segment before it stays in use.
         """
         local = self._local
-        usage: Iterable[KeyUsage] = () if local is None else local.key_usage().values()
-        posted = {} if local is None else local.posted()
         snapshot = SnapshotLine(
             source=self._journal.source,
             n=self.n,
             sequence=self.sequence,
             acknowledged=self.n if local is not None else self._outbox.acknowledged,
-            accounts=tuple((name, spent, expires_at_ms) for name, (spent, expires_at_ms) in posted.items()),
-            usage=tuple(usage),
+            accounts=() if local is None else _accounts(local),
+            usage=() if local is None else tuple(local.key_usage().values()),
             open=tuple(holds),
+            buckets=() if local is None else _buckets(local),
         )
         self._journal.begin(lines.encode(snapshot))
+
+
+def _accounts(local: MemoryStore) -> tuple[tuple[str, int, int], ...]:
+    rolling = local.buckets()
+    posted = local.posted().items()
+    return tuple((name, spent, expires_at_ms) for name, (spent, expires_at_ms) in posted if name not in rolling)
+
+
+def _buckets(local: MemoryStore) -> tuple[tuple[str, int, int, int], ...]:
+    posted = local.posted()
+    return tuple(
+        (name, bucket, spent, posted[name][1])
+        for name, buckets in local.buckets().items()
+        for bucket, spent in buckets.items()
+    )
 
 
 def _json(record: UsageRecord) -> bytes:

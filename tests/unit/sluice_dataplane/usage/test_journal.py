@@ -158,11 +158,11 @@ def test_a_folder_that_cannot_be_used_is_a_journal_error(tmp_path: Path) -> None
 def test_the_acknowledged_mark_is_kept(tmp_path: Path) -> None:
     """The mark is read back; no mark, and one that makes no sense, are no mark."""
     journal = _journal(tmp_path)
-    none = journal.acknowledged()
-    journal.acknowledge(41)
-    kept = journal.acknowledged()
+    none = journal.mark("acknowledged")
+    journal.put_mark("acknowledged", 41)
+    kept = journal.mark("acknowledged")
     (tmp_path / "acknowledged").write_bytes(b"\0\0")
-    damaged = journal.acknowledged()
+    damaged = journal.mark("acknowledged")
     journal.close()
 
     assert (none, kept, damaged) == (None, 41, None)

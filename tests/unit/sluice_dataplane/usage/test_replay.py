@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sluice_dataplane.limits.store import KeyUsage
 from sluice_dataplane.usage import lines, replay
-from sluice_dataplane.usage.lines import HoldLine, Line, SettleLine, SnapshotLine
+from sluice_dataplane.usage.lines import DropLine, HoldLine, Line, SettleLine, SnapshotLine
 from support.ledgers import record, used
 from support.stores import FAR_MS, account, charge, take
 
@@ -22,7 +22,7 @@ def _settle(n: int, name: str, spent: int, sequence: int | None = None) -> Settl
 
 def _snapshot(n: int, posted: int = 0, holds: Sequence[str] = (), acknowledged: int = 0) -> SnapshotLine:
     accounts = ((account("a"), posted, FAR_MS),)
-    return SnapshotLine("s", n, n, acknowledged, accounts, (), tuple(_hold(name).reservation for name in holds))
+    return SnapshotLine("s", n, n, acknowledged, accounts, (), open=tuple(_hold(name) for name in holds))
 
 
 def _segment(folder: Path, number: int, *written: Line | bytes) -> Path:
@@ -101,12 +101,72 @@ def test_settlements_are_found_by_their_numbers(tmp_path: Path) -> None:
     )
     void = SettleLine(6, "v", (), (0,), reservation=take("v", charge(1)))
     more = _segment(tmp_path, 2, _snapshot(5), void, _hold("k"), _settle(7, "k", 7))
-    found = replay.settlements([path, more], after=4, until=6)
+    found = replay.settlements([path, more], after=4, until=6, limit=10)
+    first = replay.settlements([path, more], after=3, until=7, limit=2)
+    some = replay.settlements([path, more], after=3, until=7, limit=9, only={4, 7})
 
-    assert [(n, settlement.reservation.id, settlement.spent) for n, settlement in found] == [
+    assert [(entry.n, entry.settlement.reservation.id, entry.settlement.spent) for entry in found] == [
         (5, "i", (5,)),
         (6, "v", (0,)),
     ]
+    assert [entry.n for entry in first] == [4, 5]
+    assert [entry.n for entry in some] == [4, 7]
+
+
+def test_records_are_read_with_their_settlements(tmp_path: Path) -> None:
+    """What goes into the store's stream is the record as the journal has it."""
+    line = _settle(1, "h", 30, sequence=1)
+    assert line.record is not None
+    path = _segment(tmp_path, 1, _snapshot(0), _hold("h"), _hold("v"), line, _settle(2, "v", 0))
+    found = replay.settlements([path], after=0, until=2, limit=10)
+
+    assert [entry.record for entry in found] == [lines.encode_record(line.record), b""]
+
+
+def test_a_settlement_whose_hold_is_lost_still_counts_for_its_key(tmp_path: Path) -> None:
+    """Nobody knows its accounts any more; its key, its usage and its record are known."""
+    path = _segment(tmp_path, 1, _snapshot(0), b"damage\n", _settle(1, "h", 30, sequence=1))
+    (entry,) = replay.settlements([path], after=0, until=1, limit=10)
+
+    assert entry.settlement.usage is not None
+    assert entry.settlement.reservation.charges == ()
+    assert entry.record
+
+
+def test_a_hold_that_was_refused_never_was(tmp_path: Path) -> None:
+    """A dropped hold is not open."""
+    state, _ = _fold(_segment(tmp_path, 1, _hold("h"), _hold("i"), DropLine("h")))
+
+    assert list(state.holds) == ["i"]
+
+
+def test_a_settlement_that_is_missing_may_have_been_any_holds(tmp_path: Path) -> None:
+    """Where an end of a hold is lost, the progress of those that were open then says nothing: it is of others now."""
+    watched = [HoldLine(1, take(name, charge(1)), watched=True) for name in ("a", "b", "c")]
+    by_number, _ = _fold(_segment(tmp_path, 1, *watched[:2], _settle(2, "z", 1), watched[2]))
+    by_damage, _ = _fold(_segment(tmp_path, 2, *watched[:2], b"damage\n", watched[2]))
+    by_tear, _ = _fold(_segment(tmp_path, 3, *watched, b"torn"))
+
+    for state in (by_number, by_damage):
+        assert {name: hold.watched for name, hold in state.holds.items()} == {"a": False, "b": False, "c": True}
+    assert all(hold.watched for hold in by_tear.holds.values())
+
+
+def test_buckets_of_rolling_windows_add_up(tmp_path: Path) -> None:
+    """What was spent in a rolling window is found again by bucket, in the snapshot and after it."""
+    head = SnapshotLine("s", 1, 1, 1, (), (), buckets=((account("a"), 7, 30, FAR_MS),))
+    holds = [HoldLine(1, take(name, charge(1, bucket=bucket))) for name, bucket in (("h", 7), ("i", 8))]
+    state, _ = _fold(_segment(tmp_path, 1, head, *holds, _settle(2, "h", 5), _settle(3, "i", 6)))
+
+    assert state.buckets == {(account("a"), 7): (35, FAR_MS), (account("a"), 8): (6, FAR_MS)}
+    assert state.posted == {}
+
+
+def test_numbers_that_may_have_been_given_are_counted(tmp_path: Path) -> None:
+    """Each damaged line after the last settlement may have been the next one; a torn one was told to nobody."""
+    state, _ = _fold(_segment(tmp_path, 1, _hold("h"), b"damage\n", _settle(2, "h", 1), b"damage\n", b"torn"))
+
+    assert (state.n, state.damaged) == (2, 1)
 
 
 def test_figures_of_a_key_add_up(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ async def main(folder, life):
             charges = tuple(Charge(name, 1_000, 10**12, 10**14) for name in (f"{life}-{n}", "total"))
             call = Reservation(f"{life}-{n}", (), (), charges, 60_000)
             await ledger.open(call)
+            ledger.sent(call.id)
             os.write(1, b"opened %s\\n" % call.id.encode())
             running.append(call)
         if draw.random() < 0.02:

@@ -1,0 +1,87 @@
+"""What calls are billed whose end nobody saw."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice_contract.snapshot import BudgetUnit
+from sluice_contract.usage import TokenUsage
+from sluice_dataplane.limits.store import KeyUsage
+from sluice_dataplane.usage import crash
+from sluice_dataplane.usage.crash import IN_FLIGHT_TOKENS, UNSEEN
+from sluice_dataplane.usage.lines import HoldLine
+from sluice_dataplane.usage.slots import Progress
+from support.ledgers import draft
+from support.stores import charge, rate, take, void
+
+RESERVATION = take("h", rate(5), charge(1_040))
+
+
+def test_a_call_that_was_not_sent_costs_nothing() -> None:
+    """Without progress there was no request: everything is given back, and there is no record."""
+    assert crash.settled(HoldLine(1, RESERVATION, draft("h")), None) == (void(RESERVATION), None)
+
+
+def test_a_stream_that_was_read_costs_what_came_and_a_little_more() -> None:
+    """Input, the tokens that came, and what may have been on its way; one record says so."""
+    settlement, record = crash.settled(HoldLine(1, RESERVATION, draft("h")), Progress(100, stalled=False))
+
+    assert record is not None
+    assert record.usage == TokenUsage(input=10, output=100 + IN_FLIGHT_TOKENS, estimated=True)
+    assert (record.flags, record.outcome, record.cost_nusd) == (("crashed",), "partial", 10 + 164)
+    assert (settlement.spent, settlement.used) == ((174,), (5,))
+    assert settlement.usage == KeyUsage("vk", "2026-09", 1, 10, 164, 174, record.at_ms)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_may_have_come_unseen_costs_the_bound(*, stream: bool) -> None:
+    """A stream that nobody read, and a plain call, are billed the most they can have come to."""
+    progress = Progress(100 if stream else 0, stalled=stream)
+    settlement, record = crash.settled(HoldLine(1, RESERVATION, draft("h", stream=stream)), progress)
+
+    assert record is not None
+    assert record.usage == TokenUsage(input=40, output=1_000, estimated=True)
+    assert settlement.spent == (1_040,)
+
+
+@given(tokens=st.integers(0, 2_000), stalled=st.booleans(), stream=st.booleans())
+def test_nothing_costs_more_than_its_bound(*, tokens: int, stalled: bool, stream: bool) -> None:
+    """Whatever was seen, no kind of token is billed above the draft's most, and none that was seen is left out."""
+    made = draft("h", stream=stream)
+    _, record = crash.settled(HoldLine(1, RESERVATION, made), Progress(tokens, stalled=stalled))
+
+    assert record is not None
+    assert record.usage.input <= made.record.usage.input
+    assert min(tokens, made.record.usage.output) <= record.usage.output <= made.record.usage.output
+
+
+def test_each_budget_is_charged_in_its_own_unit() -> None:
+    """What is spent is in the order of the charges, from the same usage."""
+    units: tuple[BudgetUnit, ...] = ("OutputTokens", "Cost", "Requests", "InputTokens", "TotalTokens")
+    reservation = take("h", *(charge(9, name=unit) for unit in units))
+    settlement, _ = crash.settled(HoldLine(1, reservation, draft("h", units=units)), Progress(36, stalled=False))
+
+    assert settlement.spent == (100, 110, 1, 10, 110)
+
+
+def test_a_hold_without_a_draft_is_charged_whole() -> None:
+    """Of a hold from before there were drafts only the amounts are known."""
+    settlement, record = crash.settled(HoldLine(1, RESERVATION), UNSEEN)
+
+    assert (settlement.spent, settlement.used, settlement.usage, record) == ((1_040,), (5,), None, None)
+
+
+def test_a_slice_is_given_back() -> None:
+    """Nothing is ever spent on what was held in advance."""
+    assert crash.settled(HoldLine(1, RESERVATION, slice=True), UNSEEN) == (void(RESERVATION), None)
+
+
+def test_the_flags_of_a_draft_stay() -> None:
+    """What a record said before the crash it says after it."""
+    made = draft("h")
+    made = msgspec.structs.replace(made, record=msgspec.structs.replace(made.record, flags=("downgraded",)))
+    _, record = crash.settled(HoldLine(1, RESERVATION, made), UNSEEN)
+
+    assert record is not None
+    assert record.flags == ("downgraded", "crashed")
