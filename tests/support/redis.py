@@ -1,6 +1,7 @@
 """A real redis-server for tests: on a free loopback port, in a folder of its own, gone when the test is."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -12,37 +13,55 @@ from typing import Any
 
 import redis
 
+from support import redis_builds
+from support.certificates import Certificates
+
 START_DEADLINE_S = 20.0
+OTHER = "SLUICE_TEST_REDIS"  # another server for all tests: a name of redis_builds.BUILDS, or a path
 
 
 class RedisServer:
     """One redis-server.  ``options`` are those of redis.conf, with ``_`` for ``-``.
 
+    With *certificates* it speaks TLS and nothing else.  *binary* is the one of this machine unless given.
+
     Raises:
         RuntimeError: there is no redis-server on this machine; a test that needs one must fail, not be skipped.
     """
 
-    def __init__(self, **options: str) -> None:
-        binary = shutil.which("redis-server")
-        if binary is None:
-            raise RuntimeError("redis-server is not installed: apt-get install redis-server")
-        self._binary = binary
+    def __init__(
+        self, *, binary: str | Path | None = None, certificates: Certificates | None = None, **options: str
+    ) -> None:
+        self._binary = str(binary or usual_binary())
         self._options = options
+        self._certificates = certificates
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-redis-")
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         password = options.get("requirepass")
-        self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
+        login = f":{password}@" if password else ""
+        self.url = f"redis://{login}127.0.0.1:{self.port}/0"
+        if certificates is not None:
+            self.url = f"rediss://{login}127.0.0.1:{self.port}/0?{certificates.query}"
         self.client: Any = redis.Redis.from_url(self.url, protocol=2)
         self.start()
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps what it keeps."""
+        return Path(self._folder.name)
 
     def start(self) -> None:
         """Start it (again) and wait until it answers."""
         options = {"save": "", "appendonly": "no", "bind": "127.0.0.1", "dir": self._folder.name, **self._options}
-        args = [self._binary, "--port", str(self.port)]
+        if self._certificates is None:
+            options["port"] = str(self.port)
+        else:
+            options |= {"port": "0", "tls-port": str(self.port), **self._certificates.options}
+        args = [self._binary]
         for name, value in options.items():
             args += [f"--{name.replace('_', '-')}", value]
-        log = Path(self._folder.name, "log")
+        log = self.folder / "log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(args, stdout=out, stderr=out)
         with contextlib.closing(redis.Redis.from_url(self.url, protocol=2)) as client:
@@ -79,16 +98,34 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def running_redis(**options: str) -> Iterator[RedisServer]:
+def running_redis(
+    *, binary: str | Path | None = None, certificates: Certificates | None = None, **options: str
+) -> Iterator[RedisServer]:
     """A server for the length of a ``with``."""
-    server = RedisServer(**options)
+    server = RedisServer(binary=binary, certificates=certificates, **options)
     try:
         yield server
     finally:
         server.stop()
 
 
-def _free_port() -> int:
+def usual_binary() -> str:
+    """The server that tests use: the one that was asked for, else this machine's.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    asked = os.environ.get(OTHER, "")
+    if asked in redis_builds.BUILDS:
+        return str(redis_builds.binary(asked))
+    found = asked or shutil.which("redis-server")
+    if found is None:
+        raise RuntimeError("redis-server is not installed: apt-get install redis-server")
+    return found
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,64 +1,62 @@
-"""One conversation with Redis: connect, load the scripts, greet, and then commands and replies.
+"""One conversation with Redis: connect to the right one, load the scripts, greet, and then commands and replies.
 
-Knows the client library and nothing of what the commands mean.  Nothing but StoreError leaves this module, and no
-error's text holds the URL.
+Knows nothing of what the commands mean.  Nothing but StoreError leaves this module, and no error's text holds the URL.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from redis import exceptions
-from redis.asyncio import Connection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
+from sluice_contract import redis_url
 from sluice_dataplane.errors import StoreError
 from sluice_dataplane.limits.batcher import Reply
+from sluice_dataplane.limits.link_route import NowhereError, Router
+from sluice_dataplane.limits.link_wire import LostError, ReplyError, Wire
 from sluice_dataplane.limits.refusals import refusal
 from sluice_dataplane.limits.scripts import Command, Scripts
 
-CONNECT_S: Final = 1.0
 REPLY_S: Final = 1.0  # callers wait less; a connection is given up only when it is surely in doubt
+ARRIVE_S: Final = 3.0  # to find the right Redis, be let in and greet it
+MAX_TURNS: Final = 2  # in one exchange: scripts that were forgotten, somebody who has moved
 
-# The library takes the code off the texts of these.
-_CODES: Final = (
-    (exceptions.AuthenticationError, "NOAUTH"),
-    (exceptions.AuthorizationError, "NOPERM"),
-    (exceptions.NoPermissionError, "NOPERM"),
-    (exceptions.BusyLoadingError, "LOADING"),
-    (exceptions.ReadOnlyError, "READONLY"),
-    (exceptions.OutOfMemoryError, "OOM"),
-    (exceptions.NoScriptError, "NOSCRIPT"),
-    (exceptions.TryAgainError, "TRYAGAIN"),
-    (exceptions.ClusterDownError, "CLUSTERDOWN"),
-    (exceptions.MasterDownError, "MASTERDOWN"),
-    (exceptions.MovedError, "MOVED"),
+_ELSEWHERE: Final = frozenset({"MOVED", "READONLY"})  # what we need is at another node by now, or soon
+_AGAIN: Final = _ELSEWHERE | {"NOSCRIPT"}
+_PASSING_TEXTS: Final = (
+    "ERR max number of clients reached",
+    "ERR Script attempted to access a non local key",  # our slot is on its way to another node
 )
 
 
-def store_error(error: BaseException) -> StoreError:
-    """*error* of the client library or the operating system, as callers know it."""
-    for kind, code in _CODES:
-        if isinstance(error, kind):
-            return refusal(code)
-    if isinstance(error, StoreError):
-        return error
-    if isinstance(error, exceptions.ResponseError):
-        return refusal(str(error))
-    passing = isinstance(error, (exceptions.ConnectionError, exceptions.TimeoutError, OSError))
-    return StoreError(f"Redis: {type(error).__name__}", transient=passing)
+def store_error(error: Exception, *, sent: bool = True) -> StoreError:
+    """*error* of a connection as callers know it; *sent* says whether anything was asked of Redis."""
+    match error:
+        case StoreError():
+            return error
+        case ReplyError():
+            if str(error).startswith(_PASSING_TEXTS):
+                return StoreError("Redis refused: ERR", transient=True, maybe_done=sent)
+            return refusal(str(error))
+        case NowhereError():
+            return StoreError(f"Redis: {error}", transient=True, maybe_done=sent)
+        case LostError():
+            return StoreError("Redis: the connection was lost", transient=True, maybe_done=sent)
+        case _:
+            passing = isinstance(error, OSError)  # TimeoutError and ssl.SSLError too
+            return StoreError(f"Redis: {type(error).__name__}", transient=passing, maybe_done=sent)
 
 
 class RedisLink:
     """One connection, made when it is needed and dropped when it is in doubt.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``.
+        url: any form that :mod:`sluice_contract.redis_url` reads.
         scripts: loaded before anything is asked.
         deadline_s: how long callers wait at least.
         greeting: the command that is the first word of every connection, after the scripts; made for each anew.
         greeted: gets the reply to it (a StoreError where it was refused); raises StoreError to have no conversation.
+
+    Raises:
+        RedisUrlInvalidError: *url* cannot be used.
     """
 
     def __init__(
@@ -70,90 +68,104 @@ class RedisLink:
         greeting: Callable[[], Command] | None = None,
         greeted: Callable[[Reply], None] | None = None,
     ) -> None:
-        self._scripts = scripts
+        self._loads: Sequence[Command] = [("SCRIPT", "LOAD", script.text) for script in scripts.all()]
         self._greeting = greeting
         self._greeted = greeted
         self._patience_s = max(REPLY_S, deadline_s)
-        self._pool = ConnectionPool.from_url(
-            url,
-            protocol=2,
-            socket_timeout=None,  # patience is with the whole batch
-            socket_connect_timeout=CONNECT_S,
-            retry=Retry(NoBackoff(), 0),
-            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
-        )
-        self._connection: Connection | None = None
+        self._router = Router(redis_url.parse(url))
+        self._wire: Wire | None = None
 
     async def exchange(self, commands: Sequence[Command]) -> Sequence[Reply]:
         """As :meth:`Link.exchange`.  A connection that died while idle is replaced once: commands bear repeating."""
-        fresh = self._connection is None
+        wire = self._wire
+        stood = wire is not None and not wire.lost
         try:
-            return await self._exchange(commands)
-        except (exceptions.ConnectionError, OSError) as error:
-            if fresh or type(error) is not exceptions.ConnectionError:
-                raise store_error(error) from None
-        except Exception as error:  # noqa: BLE001  whatever the library raises, callers know StoreError only
+            if wire is not None and stood:
+                try:
+                    return await self._converse(wire, commands)
+                except LostError:
+                    self._drop()
+            return await self._converse(await self._arrive(sent=stood), commands)
+        except Exception as error:  # noqa: BLE001  whatever went wrong, callers know StoreError only
+            self._drop()
             raise store_error(error) from None
-        try:
-            return await self._exchange(commands)
-        except Exception as error:  # noqa: BLE001  as above
-            raise store_error(error) from None
-
-    async def _exchange(self, commands: Sequence[Command]) -> Sequence[Reply]:
-        try:
-            connection = self._connection or await self._connect()
-            async with asyncio.timeout(self._patience_s):
-                replies = await _roundtrip(connection, commands)
-                missing = [n for n, reply in enumerate(replies) if isinstance(reply, exceptions.NoScriptError)]
-                if missing:
-                    await self._load(connection)
-                    again = await _roundtrip(connection, [commands[n] for n in missing])
-                    for n, reply in zip(missing, again, strict=True):
-                        replies[n] = reply
-        except BaseException:
-            await self.close()
+        except BaseException:  # given up: what is still to come belongs to nobody
+            self._drop()
             raise
-        if any(isinstance(reply, exceptions.ReadOnlyError) for reply in replies):
-            await self.close()  # a fail-over: the primary is elsewhere now
-        return [_plain(reply) for reply in replies]
-
-    async def _connect(self) -> Connection:
-        connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
-        self._connection = connection
-        async with asyncio.timeout(CONNECT_S):
-            await connection.connect()  # type: ignore[no-untyped-call]
-            await self._load(connection)
-            if self._greeting is not None:
-                replies = await _roundtrip(connection, [self._greeting()])
-                if self._greeted is not None:
-                    self._greeted(_plain(replies[0]))
-        return connection
-
-    async def _load(self, connection: Connection) -> None:
-        for reply in await _roundtrip(connection, [("SCRIPT", "LOAD", script.text) for script in self._scripts.all()]):
-            if isinstance(reply, Exception):
-                raise reply
 
     async def close(self) -> None:
         """As :meth:`Link.close`."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        self._drop()
+
+    async def _converse(self, wire: Wire, commands: Sequence[Command]) -> Sequence[Reply]:
+        replies = await wire.ask(commands, self._patience_s)
+        for _ in range(MAX_TURNS):
+            again = [n for n, reply in enumerate(replies) if isinstance(reply, ReplyError) and reply.code in _AGAIN]
+            if not again:
+                break
             try:
-                await connection.disconnect(nowait=True)
-            except (exceptions.RedisError, OSError):
-                return  # it is gone all the same
+                wire = await self._turn(wire, replies[again[0]])
+                more = await wire.ask([commands[n] for n in again], self._patience_s)
+            except (StoreError, LostError, OSError):
+                self._drop()
+                break  # the others were answered
+            for n, reply in zip(again, more, strict=True):
+                replies[n] = reply
+        if any(isinstance(reply, ReplyError) and reply.code in _ELSEWHERE for reply in replies):
+            self._drop()
+        return [_plain(reply) for reply in replies]
 
+    async def _turn(self, wire: Wire, why: ReplyError) -> Wire:
+        """A connection on which it is worth asking again, after the error *why*."""
+        if why.code == "NOSCRIPT":
+            for reply in await wire.ask(self._loads, self._patience_s):
+                _raise(reply)
+            return wire
+        self._drop()
+        self._router.moved(str(why))
+        return await self._arrive(sent=False)
 
-def _plain(reply: Reply) -> Reply:
-    return store_error(reply) if isinstance(reply, Exception) else reply
-
-
-async def _roundtrip(connection: Connection, commands: Sequence[Command]) -> list[Any]:
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    replies: list[Any] = []
-    for _ in commands:
+    async def _arrive(self, *, sent: bool) -> Wire:
+        """A new connection, greeted; raises StoreError."""
         try:
-            replies.append(await connection.read_response())
-        except exceptions.ResponseError as error:
-            replies.append(error)
-    return replies
+            async with asyncio.timeout(ARRIVE_S):
+                return await self._connect()
+        except Exception as error:  # noqa: BLE001  as above
+            raise store_error(error, sent=sent) from None
+
+    async def _connect(self) -> Wire:
+        for _ in range(MAX_TURNS):
+            wire = self._wire = await self._router.connect()
+            moved = await self._greet(wire)
+            if moved is None:
+                return wire
+            self._drop()
+            self._router.moved(str(moved))
+        raise NowhereError("cluster nodes send us to each other")
+
+    async def _greet(self, wire: Wire) -> ReplyError | None:
+        """Load the scripts and say hello; the answer, where it was that somebody else should be greeted."""
+        greetings = [] if self._greeting is None else [self._greeting()]
+        replies = await wire.ask([*self._loads, *greetings], self._patience_s)
+        for reply in replies[: len(self._loads)]:
+            _raise(reply)
+        for reply in replies[len(self._loads) :]:
+            if isinstance(reply, ReplyError) and reply.code == "MOVED":
+                return reply
+            if self._greeted is not None:
+                self._greeted(_plain(reply))
+        return None
+
+    def _drop(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.drop()
+
+
+def _plain(reply: Any) -> Reply:  # noqa: ANN401  what Redis answers
+    return store_error(reply) if isinstance(reply, ReplyError) else reply
+
+
+def _raise(reply: Any) -> None:  # noqa: ANN401  as above
+    if isinstance(reply, ReplyError):
+        raise reply
