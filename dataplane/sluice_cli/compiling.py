@@ -65,7 +65,7 @@ def compile_directory(directory: Path, out: Path, vault: Vault, *, now_ms: int, 
     return Outcome(
         revision=codec.revision_of(parts[codec.INDEX]),
         problems=(),
-        warnings=tuple(world.warnings),
+        warnings=(*world.warnings, *_conflicts(world, compilation)),
         verdicts=compilation.verdicts,
         origins=world.origins,
         key_files=key_files,
@@ -104,6 +104,16 @@ def _compile(world: World, vault: Vault, now_ms: int) -> tuple[Compilation, dict
             _make(vault, wanted)
         compilation = once()
     return compilation, _key_files(world, vault, compilation)
+
+
+def _conflicts(world: World, compilation: Compilation) -> list[Problem]:
+    """What price books say that others say otherwise."""
+    return [
+        Problem(
+            world.origins["ConfigMap", each.book.namespace, each.book.name], f"price book {each.book}: {each.message}"
+        )
+        for each in compilation.conflicts
+    ]
 
 
 def _make(vault: Vault, wanted: WantedSecret) -> None:

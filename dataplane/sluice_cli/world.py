@@ -15,6 +15,7 @@ from sluice_contract import names
 from sluice_operator.inventory import Inventory, ObjectName, SecretContent
 from sluice_operator.resources import Budget, Invalid, ModelDeployment, ModelProvider, Parsed, VirtualKey, parse
 from sluice_operator.resources.parsing import DEFAULT_NAMESPACE, KINDS
+from sluice_operator.resources.pricebook import PRICES_ENTRY, Listed, read_book
 
 OURS: Final = f"{names.API_GROUP}/{names.API_VERSION}"
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"  # the API server puts it on every Namespace
@@ -30,6 +31,7 @@ class World:
     invalid: list[Invalid] = field(default_factory=list)  # what is left out of a lenient world still has its say
     secrets: dict[ObjectName, dict[str, bytes]] = field(default_factory=dict)
     config_maps: dict[ObjectName, dict[str, bytes]] = field(default_factory=dict)
+    price_books: dict[ObjectName, tuple[Listed, ...]] = field(default_factory=dict)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
     origins: dict[Identity, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -47,6 +49,7 @@ class World:
             invalid=tuple(self.invalid),
             secrets={name: SecretContent("", values) for name, values in secrets.items()},
             config_maps={name: SecretContent("", values) for name, values in self.config_maps.items()},
+            price_books=self.price_books,
             namespaces={
                 name: {NAMESPACE_LABEL: name, **self.namespaces.get(name, {})}
                 for name in {DEFAULT_NAMESPACE, *mentioned, *self.namespaces}
@@ -113,11 +116,21 @@ def _add_core(world: World, document: Document, kind: str) -> None:
                 document.content, "stringData"
             )
         else:
-            world.config_maps[ObjectName(namespace, name)] = _text(document.content, "data") | _bytes(
-                document.content, "binaryData"
-            )
+            _add_config_map(world, document, ObjectName(namespace, name))
     except ValueError as error:
         world.problems.append(Problem(document.origin, f"{kind} {name}: {error}"))
+
+
+def _add_config_map(world: World, document: Document, name: ObjectName) -> None:
+    """A ConfigMap, and what it prices where it is labelled as a price book, in whatever namespace."""
+    content = document.content
+    world.config_maps[name] = values = _text(content, "data") | _bytes(content, "binaryData")
+    if _map(content["metadata"], "labels").get(names.LABEL_PRICE_BOOK) != "true":
+        return
+    text = values.get(PRICES_ENTRY)
+    book = read_book(None if text is None else text.decode(errors="replace"))
+    world.price_books[name] = book.listed
+    world.problems += [Problem(document.origin, f"ConfigMap {name.name}: {problem}") for problem in book.problems]
 
 
 def _is_new(world: World, document: Document, identity: Identity) -> bool:

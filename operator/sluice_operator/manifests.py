@@ -132,7 +132,7 @@ def event(notice: Notice, *, reporter: str, at: str) -> Manifest:
         "reason": notice.reason,
         "note": notice.message[:_MAX_NOTE_CHARS],
         "regarding": {
-            "apiVersion": f"{names.API_GROUP}/{names.API_VERSION}",
+            "apiVersion": "v1" if ref.kind == "ConfigMap" else f"{names.API_GROUP}/{names.API_VERSION}",
             "kind": ref.kind,
             "namespace": ref.namespace,
             "name": ref.name,

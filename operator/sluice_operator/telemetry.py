@@ -43,6 +43,9 @@ REPLICAS: Final = Gauge(
     "sluice_operator_dataplane_replicas", "Ready data-plane replicas, and those that serve the newest revision.",
     labelnames=("state",), registry=REGISTRY,
 )  # fmt: skip
+PRICE_BOOK_TROUBLES: Final = Gauge(
+    "sluice_operator_price_book_troubles", "Price books that are not in force as they are written.", registry=REGISTRY
+)
 STATUS_WRITES: Final = Counter(
     "sluice_operator_status_writes", "Status patches.", labelnames=("outcome",), registry=REGISTRY
 )

@@ -12,9 +12,9 @@ Kind = Literal["ModelDeployment", "VirtualKey", "Budget", "ModelProvider"]
 
 @dataclass(frozen=True, slots=True)
 class ResourceRef:
-    """Which object a verdict is about, and which generation of it was read."""
+    """Which object a verdict, or an Event, is about, and which generation of it was read."""
 
-    kind: Kind
+    kind: Kind | Literal["ConfigMap"]
     namespace: str
     name: str
     uid: str

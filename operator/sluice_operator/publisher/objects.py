@@ -9,6 +9,7 @@ from typing import Any, Final
 from sluice_operator.cluster import Manifest
 from sluice_operator.inventory import Inventory, ObjectName, SecretContent
 from sluice_operator.resources import Invalid, Parsed, parse
+from sluice_operator.resources.pricebook import Listed
 
 RESOURCE_KINDS: Final = ("ModelDeployment", "VirtualKey", "Budget", "ModelProvider")
 REFERENCED_KINDS: Final = ("Secret", "ConfigMap")
@@ -95,6 +96,7 @@ class Frozen:
     entries: tuple[Entry, ...]
     secrets: Mapping[ObjectName, SecretContent] = field(repr=False)
     config_maps: Mapping[ObjectName, SecretContent] = field(repr=False)
+    price_books: Mapping[ObjectName, tuple[Listed, ...]]
     namespaces: Mapping[str, Mapping[str, str]]
     pepper: bytes = field(repr=False)
 
@@ -111,6 +113,7 @@ class Frozen:
             invalid=tuple(by_kind.get("Invalid", ())),
             secrets=self.secrets,
             config_maps=self.config_maps,
+            price_books=self.price_books,
             namespaces=self.namespaces,
             pepper=self.pepper,
             now_ms=now_ms,

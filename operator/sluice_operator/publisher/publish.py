@@ -14,7 +14,9 @@ from sluice_operator import manifests
 from sluice_operator.cluster import Cluster
 from sluice_operator.compiler import Compilation, compile_inventory
 from sluice_operator.errors import ClusterError
+from sluice_operator.manifests import Notice
 from sluice_operator.publisher.keymaker import KeyMaker
+from sluice_operator.publisher.notices import book_notices
 from sluice_operator.publisher.objects import RESOURCE_KINDS, Change, Frozen
 from sluice_operator.publisher.pace import Pace
 from sluice_operator.publisher.parallel import each
@@ -24,7 +26,15 @@ from sluice_operator.publisher.scribe import Scribe
 from sluice_operator.publisher.signal import Signal
 from sluice_operator.publisher.statuses import Statuses
 from sluice_operator.publisher.world import World
-from sluice_operator.telemetry import COMPILE_SECONDS, DIRTY_SECONDS, OBJECTS, PUBLISH_FAILURES, PUBLISHED
+from sluice_operator.resources.pricebook import read_book
+from sluice_operator.telemetry import (
+    COMPILE_SECONDS,
+    DIRTY_SECONDS,
+    OBJECTS,
+    PRICE_BOOK_TROUBLES,
+    PUBLISH_FAILURES,
+    PUBLISHED,
+)
 from sluice_operator.verdicts import Finding, Verdict
 
 _MAX_ROUNDS: Final = 8  # references that lead to further references are not that deep
@@ -62,6 +72,7 @@ class Publisher:
         self._dirty: Final = asyncio.Event()
         self.published: Final = Signal()  # fires when replicas find another revision
         self.snapshot = Snapshot()  # what was compiled last
+        self._told_of_books: frozenset[Notice] = frozenset()
         self.account_uid: str | None = None  # of the ServiceAccount that what is written from now on goes with
 
     def changed(self, change: Change) -> None:
@@ -120,6 +131,8 @@ class Publisher:
         """The world compiled with everything it refers to."""
         world = self._parts.world
         for _ in range(_MAX_ROUNDS):
+            for name, version, text in world.books.unread():
+                world.books.took(name, version, await asyncio.to_thread(read_book, text))
             frozen, now_ms = world.freeze(), self._now_ms()
             started = time.perf_counter()
             # In a thread: a second of thinking must not hold up the Lease, the probes or the events.
@@ -173,8 +186,19 @@ class Publisher:
         verdicts = [_amended(verdict, why.get(verdict.ref.uid)) for verdict in compilation.verdicts]
         withheld = frozenset(want.owner.uid for want in compilation.wanted_secrets) - why.keys()
         parts.scribe.write(parts.statuses.judge(verdicts, sequence=sequence, refused=refused, withheld=withheld))
+        self._say_of_books(compilation)
         for kind in RESOURCE_KINDS:
             OBJECTS.labels(kind).set(parts.world.count(kind))
+
+    def _say_of_books(self, compilation: Compilation) -> None:
+        """Tell of what is wrong with price books: each trouble once, until it is another."""
+        told = book_notices(self._parts.world.books, compilation.conflicts)
+        PRICE_BOOK_TROUBLES.set(len(told))
+        for notice in told:
+            if notice not in self._told_of_books:
+                log.warning("pricebook.refused", extra={"object": str(notice.ref), "error": notice.message})
+                self._parts.scribe.tell(notice)
+        self._told_of_books = frozenset(told)
 
 
 def _compiled(frozen: Frozen, now_ms: int) -> Compilation:

@@ -10,6 +10,7 @@ from sluice_contract import codec, names
 from sluice_operator.cluster import Cluster
 from sluice_operator.errors import ClusterError
 from sluice_operator.inventory import ObjectName
+from sluice_operator.publisher.books import SELECTOR
 from sluice_operator.publisher.objects import KINDS, NOTHING, REFERENCED_KINDS, RESOURCE_KINDS, Change, Scope
 from sluice_operator.publisher.parallel import each
 from sluice_operator.publisher.world import World
@@ -35,6 +36,7 @@ class Reader:
         """Read every resource, every namespace and our own compiled objects; before this nothing may be published."""
         for kind in (*RESOURCE_KINDS, "Namespace"):
             await self._list(kind)
+        await self.books()
         await self.parts()
 
     async def relist(self) -> Change:
@@ -46,7 +48,12 @@ class Reader:
                 MISSED_EVENTS.labels(kind).inc()
                 log.info("relist.differs", extra={"kind": kind})
             change |= found
-        return change | await self.parts()
+        return change | await self.books() | await self.parts()
+
+    async def books(self) -> Change:
+        """Read the install's price books, wherever else we may look."""
+        listing = await self._cluster.list_all("ConfigMap", namespace=self._home, selector=SELECTOR)
+        return self._world.books.replace(listing)
 
     async def parts(self) -> Change:
         """Read the compiled objects: what is already written is not written again, what was damaged is."""

@@ -1,4 +1,4 @@
-"""The world as last heard of: resources, referenced Secrets and ConfigMaps, namespaces, our own compiled objects.
+"""The world as last heard of: resources, referenced Secrets and ConfigMaps, price books, namespaces, compiled objects.
 
 Events and relists may tell the same thing twice, late, or in the wrong order; resource versions decide.  An object
 once known to be gone does not come back by an older word.  Content of a Secret or ConfigMap nobody refers to is
@@ -12,6 +12,7 @@ from sluice_contract import codec, names
 from sluice_operator import manifests
 from sluice_operator.cluster import Listing, Manifest, Versions
 from sluice_operator.inventory import ObjectName, SecretContent
+from sluice_operator.publisher.books import Books
 from sluice_operator.publisher.objects import (
     KINDS,
     NOTHING,
@@ -41,6 +42,7 @@ class World:
         self._gone: dict[str, dict[ObjectName, int]] = {kind: {} for kind in KINDS}  # name → version of its deletion
         self._floors: dict[tuple[str, Scope], int] = {}  # the version of each scope's last list
         self._pepper = b""
+        self.books: Final = Books(namespace=namespace)
         self.parts: dict[str, tuple[int, str | None]] = {}  # our own compiled objects: version, digest
 
     # What was heard
@@ -54,6 +56,10 @@ class World:
             deleted: it is gone; its resource version is that of the deletion.
             listed: it was read just now, rather than told of: then it may be older than the last list.
         """
+        change = self.books.hear(manifest, deleted=deleted, listed=listed) if kind == "ConfigMap" else NOTHING
+        return change | self._hear(kind, manifest, deleted=deleted, listed=listed)
+
+    def _hear(self, kind: str, manifest: Manifest, *, deleted: bool, listed: bool) -> Change:
         name, version = identity(manifest)
         if kind in REFERENCED_KINDS and name.namespace == self._namespace and name.name in self._part_names:
             return self._hear_part(self._part_names[name.name], version, None if deleted else manifest)
@@ -141,6 +147,7 @@ class World:
             entries=tuple(entry for kind in RESOURCE_KINDS for entry in self._entries[kind].values()),
             secrets=held["Secret"],
             config_maps=held["ConfigMap"],
+            price_books=self.books.listed(),
             namespaces={name.name: entry.labels for name, entry in self._entries["Namespace"].items()},
             pepper=self._pepper,
         )

@@ -16,6 +16,7 @@ from sluice_operator.resources.yamls import StrictLoader
 
 PRICES_ENTRY: Final = "prices.yaml"  # the data key of the ConfigMap
 MAX_ENTRIES: Final = 10_000
+_MAX_PROBLEMS: Final = 50  # that are told of; a book that is all wrong needs not a word for each entry
 EVERY_PROVIDER: Final = "*"
 
 Provider = Literal[ProviderType, "*"]
@@ -85,6 +86,8 @@ def _read(content: list[Any]) -> ReadBook:
         if problem is not None:
             about = "" if found is None else f" ({found.provider}, {found.model})"
             problems.append(f"entry {number}{about}: {problem}")
+    if len(problems) > _MAX_PROBLEMS:
+        problems[_MAX_PROBLEMS:] = [f"and {len(problems) - _MAX_PROBLEMS} more"]
     return ReadBook(tuple(listed.values()), tuple(problems))
 
 

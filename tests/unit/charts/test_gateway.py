@@ -119,13 +119,13 @@ def test_data_plane_may_read_exactly_its_snapshot() -> None:
 
 
 def test_operator_reads_no_secret_outside_watched_namespaces() -> None:
-    """With watchNamespaces, cluster-wide rights end at namespaces' labels and definitions."""
+    """With watchNamespaces, cluster-wide rights end at namespaces' labels."""
     shown = objects({"watchNamespaces": ["team-a"], "rbac": {"aggregateToView": False}})
     cluster_wide = {
         resource for role in _of_kind("ClusterRole", shown) for rule in role["rules"] for resource in rule["resources"]
     }
 
-    assert cluster_wide == {"namespaces", "customresourcedefinitions"}
+    assert cluster_wide == {"namespaces"}
 
 
 def test_operator_finds_the_account_it_runs_as() -> None:

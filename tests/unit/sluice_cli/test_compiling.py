@@ -171,3 +171,39 @@ def test_nobody_else_reads_the_parts(place: Place) -> None:
     place.compile()
 
     assert {path.stat().st_mode & 0o777 for path in place.parts.iterdir()} == {0o600}
+
+
+BOOK = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: %s, labels: {sluice.dev/price-book: "true"}}
+data:
+  prices.yaml: |
+    - {provider: "*", model: "*", pricing: {inputPerMillion: "%s", outputPerMillion: "1"}}
+"""
+
+
+def test_price_books_of_the_folder_price_and_conflicts_are_said(place: Place) -> None:
+    """A book prices what has no price of its own; what a later one says otherwise is a warning where it stands."""
+    place.write(model=MODEL.replace(", pricing: {free: true}", ""), a=BOOK % ("a", 7), b=BOOK % ("b", 8))
+    outcome = place.compile()
+
+    price = place.snapshot().models[0].targets[0].price
+    assert price is not None
+    assert price.input_nusd_per_mtok == 7_000_000_000
+    (warning,) = outcome.warnings
+    assert warning.origin == "b.yaml:2"
+    assert "default/a has other prices" in warning.message
+
+
+def test_broken_price_book_keeps_the_last_good_parts(place: Place) -> None:
+    """A book with a bad entry is a broken manifest: the entry is named, and nothing is written."""
+    place.write(model=MODEL.replace(", pricing: {free: true}", ""), book=BOOK % ("a", 7))
+    before = place.compile()
+    place.write(book=(BOOK % ("a", 8)).replace('"1"', "1"))
+    outcome = place.compile()
+
+    assert before.revision is not None
+    assert outcome.revision is None
+    assert "entry 1 (*, *): pricing.outputPerMillion" in str(outcome.problems[0])
+    assert place.snapshot().models[0].targets[0].price

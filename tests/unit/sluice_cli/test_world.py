@@ -152,3 +152,32 @@ def test_an_invalid_budget_that_is_left_out_still_has_its_say() -> None:
     world = lenient(world_of(broken))
 
     assert [invalid.name for invalid in inventory_of(world).invalid] == ["b"]
+
+
+def price_book(text: str, **labels: str) -> dict[str, Any]:
+    """A ConfigMap that says it is a price book."""
+    metadata = {"name": "p", "labels": {"sluice.dev/price-book": "true", **labels}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"prices.yaml": text}}
+
+
+def test_price_book_prices() -> None:
+    """A labelled ConfigMap in the folder is a price book, as beside the operator."""
+    text = '- {provider: "*", model: m, pricing: {free: true}}'
+    world = world_of(price_book(text))
+    unlabelled = world_of(price_book(text, **{"sluice.dev/price-book": "no"}))
+
+    assert world.problems == []
+    ((name, (entry,)),) = inventory_of(world).price_books.items()
+    assert (name, entry.model) == (ObjectName("default", "p"), "m")
+    assert inventory_of(unlabelled).price_books == {}
+
+
+def test_broken_price_book_is_a_problem() -> None:
+    """Each bad entry is named where the book stands: nothing is written before it is mended."""
+    world = world_of(price_book("- {provider: OpenAI, model: m, pricing: {}}\n- 5"))
+
+    assert [str(problem).split(":")[:3] for problem in world.problems] == [
+        ["x.yaml", "1", " ConfigMap p"],
+        ["x.yaml", "1", " ConfigMap p"],
+    ]
+    assert "entry 1 (OpenAI, m)" in str(world.problems[0])

@@ -22,7 +22,7 @@ def test_resources_are_sorted_by_kind_and_bad_ones_stand_apart() -> None:
         for kind, spec in (("ModelDeployment", ECHO), ("Budget", BUDGET), ("VirtualKey", {}), ("VirtualKey", {"x": 1}))
     )
 
-    inventory = Frozen(entries, {}, {}, {"team": {}}, b"p").inventory(7)
+    inventory = Frozen(entries, {}, {}, {}, {"team": {}}, b"p").inventory(7)
 
     counts = [len(it) for it in (inventory.models, inventory.budgets, inventory.keys, inventory.invalid)]
     assert counts == [1, 1, 1, 1]

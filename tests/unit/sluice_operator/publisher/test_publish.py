@@ -185,3 +185,54 @@ async def test_an_expiry_is_told_when_it_comes(desk: Desk) -> None:
     await until(lambda: desk.condition("VirtualKey", "short", "Active")[0] == "True")
 
     await until(lambda: desk.condition("VirtualKey", "short", "Active") == ("False", "Expired"))
+
+
+LISTED = {"targets": [{"name": "t", "provider": {"type": "OpenAI", "auth": {"type": "None"}}}]}
+BOOK = '- {provider: OpenAI, model: "*", pricing: {inputPerMillion: "7", outputPerMillion: "7"}}\n'
+
+
+def put_book(desk: Desk, text: str, *, name: str = "prices") -> None:
+    """Somebody applies a price book; the event arrives at once."""
+    metadata = {"name": name, "namespace": HOME, "labels": {names.LABEL_PRICE_BOOK: "true"}}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"prices.yaml": text}}
+    desk.publisher.changed(desk.world.hear("ConfigMap", desk.cluster.put(manifest)))
+
+
+def input_price(desk: Desk) -> int | None:
+    """What a million tokens of input cost in the snapshot, nano-USD; None without a price."""
+    snapshot = desk.snapshot()
+    price = snapshot.models[0].targets[0].price if snapshot and snapshot.models else None
+    return price.input_nusd_per_mtok if price else None
+
+
+def notes(desk: Desk) -> dict[str, list[str]]:
+    """What Events about ConfigMaps say, by reason."""
+    events = [item for (kind, _, _), item in desk.cluster.objects.items() if kind == "Event"]
+    ours = [item for item in events if item["regarding"]["kind"] == "ConfigMap"]
+    assert all((item["regarding"]["apiVersion"], item["metadata"]["namespace"]) == ("v1", HOME) for item in ours)
+    return {reason: [i["note"] for i in ours if i["reason"] == reason] for reason in {i["reason"] for i in ours}}
+
+
+async def test_a_price_book_prices_and_a_broken_one_changes_nothing(desk: Desk) -> None:
+    """Prices of the install reach the snapshot; a bad edit is told once, names its entry and leaves the last good."""
+    desk.put("ModelDeployment", "gpt-4o-mini", LISTED)
+    await until(lambda: input_price(desk) == 150_000_000)
+    put_book(desk, BOOK)
+    await until(lambda: input_price(desk) == 7_000_000_000)
+    put_book(desk, BOOK.replace('"7"', "8", 1))
+    await until(lambda: notes(desk))
+    desk.put("ModelDeployment", "gpt-4o-mini", {**LISTED, "aliases": ["fast"]})
+    await until(lambda: (snapshot := desk.snapshot()) and snapshot.models[0].aliases)
+
+    assert input_price(desk) == 7_000_000_000
+    (note,) = notes(desk)["PriceBookInvalid"]
+    assert note.startswith("The last good content stays in force; entry 1 (OpenAI, *): pricing.inputPerMillion: ")
+
+
+async def test_books_that_contradict_each_other_are_told(desk: Desk) -> None:
+    """The later book is told which entry does not count, and why."""
+    put_book(desk, BOOK, name="a")
+    put_book(desk, BOOK.replace("7", "9"), name="b")
+    await until(lambda: notes(desk))
+
+    assert notes(desk) == {"PriceBookConflict": [f"(OpenAI, *): {HOME}/a has other prices and comes first"]}

@@ -37,11 +37,11 @@ async def test_everything_is_read_at_the_start(desk: Desk) -> None:
 
 
 async def test_an_unchanged_cluster_costs_no_content(desk: Desk) -> None:
-    """Comparing reads versions, and of the content only our own objects'."""
+    """Comparing reads versions, and of the content only our own objects' and that of price books."""
     change = await desk.reader.relist()
 
     assert not change.dirty
-    assert {kind for verb, kind, _ in desk.cluster.calls if verb == "list"} == set()
+    assert [call for call in desk.cluster.calls if call[0] == "list"] == [("list", "ConfigMap", HOME)]
     assert not any(kind == "VirtualKey" for verb, kind, _ in desk.cluster.calls if verb == "get")
 
 
@@ -125,7 +125,9 @@ async def test_a_missing_part_is_noticed(desk: Desk) -> None:
 
 
 async def test_only_given_namespaces_are_read(desk: Desk) -> None:
-    """With namespaces given, nothing is listed across the cluster, and each namespace is read by its name."""
+    """With namespaces given, nothing is listed across the cluster but price books at home, and each namespace is read
+    by its name.
+    """
     desk.cluster.put(_key("elsewhere", namespace="other"))
     reader = Reader(desk.cluster, desk.world, scopes=(TEAM,), home=HOME, release=RELEASE)
 
@@ -134,7 +136,7 @@ async def test_only_given_namespaces_are_read(desk: Desk) -> None:
 
     assert known(desk) == {"first", "second"}
     scopes = {(verb, name) for verb, kind, name in desk.cluster.calls if verb in ("list", "versions")}
-    assert scopes == {("list", TEAM), ("versions", TEAM)}
+    assert scopes == {("list", TEAM), ("versions", TEAM), ("list", HOME)}
     assert ("get", "Namespace", TEAM) in desk.cluster.calls
 
 
@@ -144,3 +146,19 @@ async def test_a_server_that_is_away_changes_nothing(desk: Desk) -> None:
         await desk.reader.relist()
 
     assert known(desk) == {"first", "second"}
+
+
+async def test_price_books_are_read_at_the_start_and_compared(desk: Desk) -> None:
+    """Labelled ConfigMaps beside us are read, wherever else we may look; what changed or went untold is found."""
+    for namespace in (HOME, TEAM):
+        metadata = {"name": "b", "namespace": namespace, "labels": {"sluice.dev/price-book": "true"}}
+        desk.cluster.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}})
+    narrow = Reader(desk.cluster, desk.world, scopes=(TEAM,), home=HOME, release=RELEASE)
+    await narrow.begin()
+    read = [name for name, _, _ in desk.world.books.unread()]
+    desk.cluster.remove("ConfigMap", ObjectName(HOME, "b"))
+    change = await narrow.relist()
+
+    assert read == [ObjectName(HOME, "b")]
+    assert desk.world.books.unread() == []
+    assert change.dirty
