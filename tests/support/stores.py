@@ -7,13 +7,26 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from sluice_contract import names
+from sluice_dataplane.limits.commands import FENCE_MIN_MS
 from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.redis import RedisStore
 from sluice_dataplane.limits.scripts import Script, Scripts
-from sluice_dataplane.limits.store import Account, Charge, HoldStore, KeyUsage, Rate, Reservation, Settlement, Slot
+from sluice_dataplane.limits.store import (
+    Account,
+    Charge,
+    Entry,
+    HoldStore,
+    KeyUsage,
+    Rate,
+    Reservation,
+    Settlement,
+    Slot,
+)
+from support.forgetful import ForgetfulStore
 from support.redis import RedisServer
 
 CLOCK_KEY = "{sluice}:test-clock"
+SOURCE = "source"
 FAR_MS = 32_503_680_000_000  # the year 3000
 DAY_MS = 86_400_000
 
@@ -24,13 +37,23 @@ def start_ms() -> int:
 
 
 class Stand:
-    """A store, and the time it believes in."""
+    """A store that SOURCE has greeted and that admits, and the time it believes in."""
 
-    def __init__(self, store: HoldStore | None = None, server: RedisServer | None = None) -> None:
-        self.now_ms = start_ms()
-        self.store = store or MemoryStore(lambda: self.now_ms)
+    def __init__(
+        self, store: HoldStore | None = None, server: RedisServer | None = None, began_ms: int | None = None
+    ) -> None:
+        self.now_ms = self.began_ms = began_ms or start_ms()
+        self.store = store or ForgetfulStore(lambda: self.now_ms)
+        self.n = 0  # the last settlement of SOURCE
         self._server = server
         self.advance(0)
+
+    @classmethod
+    async def memory(cls, began_ms: int | None = None) -> "Stand":
+        """One in memory; *began_ms* is when, unless now."""
+        stand = cls(began_ms=began_ms)
+        await stand.open()
+        return stand
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -38,7 +61,43 @@ class Stand:
         """One in *server*, emptied, whose scripts ask the test for the time instead of Redis."""
         server.client.flushall()
         async with running(redis_store(server, scripts=_clocked())) as store:
-            yield cls(store, server)
+            stand = cls(store, server)
+            await stand.open()
+            yield stand
+
+    async def open(self, source: str = SOURCE) -> None:
+        """Greet as *source*, and wait until the store admits."""
+        await self.store.hello(source)
+        self.advance(FENCE_MIN_MS)
+        assert await self.store.caught_up(source)
+
+    async def wipe(self) -> None:
+        """Let the store forget everything."""
+        if self._server is None:
+            assert isinstance(self.store, ForgetfulStore)
+            self.store.wipe()
+        else:
+            self._server.client.flushall()
+            self.advance(0)
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Let SOURCE settle once more.
+
+        Raises:
+            StoreError: what kept it from being counted.
+        """
+        self.n += 1
+        await self.apply(Entry(self.n, settlement))
+
+    async def apply(self, *entries: Entry, source: str = SOURCE) -> None:
+        """Let *source* settle *entries*.
+
+        Raises:
+            StoreError: what kept the first of those that were refused from being counted.
+        """
+        for error in await self.store.apply(source, entries):
+            if error is not None:
+                raise error
 
     def advance(self, ms: int) -> None:
         """Let *ms* pass."""
@@ -82,11 +141,17 @@ async def running(store: RedisStore) -> AsyncIterator[RedisStore]:
         await store.close()
 
 
+async def greet(store: RedisStore, server: RedisServer, source: str = SOURCE) -> None:
+    """Let *source* greet a store on Redis's own clock, and take its fence away."""
+    await store.hello(source)
+    server.client.hdel(names.STORE, "fence")
+
+
 def _clocked() -> Scripts:
     asked = f"redis.call('HMGET', '{CLOCK_KEY}', 's', 'us')"
     plain = Scripts.load()
     texts = [script.text for script in plain.all()]
-    assert all("redis.call('TIME')" in text for text in texts)
+    assert all(text.count("redis.call('TIME')") == 1 for text in texts)
     return Scripts(*(Script.of(text.replace("redis.call('TIME')", asked)) for text in texts))
 
 
@@ -105,9 +170,17 @@ def slot(limit: int, *, name: str = "vk") -> Slot:
     return Slot(names.slots(name), limit)
 
 
-def charge(amount: int, limit: int = 1_000, *, name: str = "a", enforced: bool = True) -> Charge:
+def charge(
+    amount: int,
+    limit: int = 1_000,
+    *,
+    name: str = "a",
+    enforced: bool = True,
+    bucket: int | None = None,
+    oldest: int = 0,
+) -> Charge:
     """A charge on one account."""
-    return Charge(account(name), amount, limit, FAR_MS, enforced)
+    return Charge(account(name), amount, limit, FAR_MS, enforced, bucket, oldest)
 
 
 def take(hold_id: str, *parts: Rate | Slot | Charge, ttl_ms: int = 60_000) -> Reservation:

@@ -83,15 +83,15 @@ class Batcher:
         self._waiting: deque[_Call] = deque()
         self._wake = asyncio.Event()
 
-    async def call_all(self, commands: Sequence[Command]) -> list[Reply]:
-        """The replies to *commands*, or the StoreError that each met, within the deadline."""
+    async def call_all(self, commands: Sequence[Command], deadline_s: float | None = None) -> list[Reply]:
+        """The replies to *commands*, or the StoreError that each met, within *deadline_s* (or everyone's)."""
         loop = asyncio.get_running_loop()
         calls = [_Call(command, loop.create_future()) for command in commands]
         if len(self._waiting) + len(calls) > MAX_WAITING:
             return [StoreError("too many calls wait for the store", transient=True, maybe_done=False)] * len(calls)
         self._waiting.extend(calls)
         self._wake.set()
-        patience = _Patience(loop, self._deadline_s, calls)
+        patience = _Patience(loop, deadline_s or self._deadline_s, calls)
         try:
             return [await call.future for call in calls]
         finally:

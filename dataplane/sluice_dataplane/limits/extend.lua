@@ -1,24 +1,26 @@
+#!lua flags=allow-oom
 -- extend.lua: move the deadlines of running holds, and the leases of their slots; others are left alone.
--- KEYS     1 deadlines of holds, then one hold per id
--- ARGV     1 ttl ms, then the ids in the order of their holds
--- returns  how many were running
-local time = redis.call('TIME')
-local lease, moved = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1], 0
-for i = 2, #ARGV do
-  local hold = redis.call('HGETALL', KEYS[i])
-  local slots, open = {}, false
+-- KEYS     1 the store, 2 deadlines of holds, 3 heartbeats, then one hold per id
+-- ARGV     1 run, 2 source, 3 ttl ms, then the ids in the order of their holds
+-- returns  {'unknown', the ids that are not known ..} | {'hello'}
+local store, lease, unknown = redis.call('HGET', KEYS[1], 'run'), now_ms + ARGV[3], {'unknown'}
+if store ~= ARGV[1] then return {'hello'} end
+if ARGV[2] ~= '' then redis.call('ZADD', KEYS[3], now_ms, ARGV[2]) end
+for k = 4, #KEYS do
+  local hold, slots, state = redis.pcall('HGETALL', KEYS[k]), {}, nil -- one that is spoilt holds up no other
   for f = 1, #hold, 2 do
-    if hold[f] == 'state' then open = hold[f + 1] == 'open' end
+    if hold[f] == 'state' then state = hold[f + 1] end
     if hold[f + 1] == 'slot' then slots[#slots + 1] = hold[f] end
   end
-  if open then
-    redis.call('ZADD', KEYS[1], lease, ARGV[i])
-    redis.call('PEXPIREAT', KEYS[i], lease + 86400000, 'GT')
+  if state == 'open' then
+    redis.call('ZADD', KEYS[2], lease, ARGV[k])
+    redis.call('PEXPIREAT', KEYS[k], lease + 86400000, 'GT')
     for _, key in ipairs(slots) do
-      redis.call('ZADD', key, lease, ARGV[i])
+      redis.pcall('ZADD', key, lease, ARGV[k])
       redis.call('PEXPIREAT', key, lease + 86400000)
     end
-    moved = moved + 1
+  elseif not state and not hold.err then
+    unknown[#unknown + 1] = ARGV[k]
   end
 end
-return moved
+return unknown

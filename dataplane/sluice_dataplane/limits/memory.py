@@ -7,81 +7,70 @@ by what is in use: full buckets, expired accounts, old months and old settlement
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from sluice_dataplane.errors import StoreError
-from sluice_dataplane.limits import gcra
+from sluice_dataplane.limits.buckets import Buckets
+from sluice_dataplane.limits.marks import Ended, Marks
+from sluice_dataplane.limits.months import Months
 from sluice_dataplane.limits.store import (
     Account,
     Charge,
+    Checkpoint,
+    Entry,
     Held,
     KeyUsage,
-    Rate,
-    RateState,
     Refused,
     Reservation,
     Settlement,
     Slot,
+    Standing,
+    UngreetedError,
 )
+from sluice_dataplane.limits.tally import Taken, Tally
 
 REAP_LIMIT: Final = 100
-SETTLED_KEPT: Final = 20_000  # ids: a second settlement comes soon or never, since all come from this process
 ORPHAN_KEPT_MS: Final = 86_400_000
 SWEEP_EVERY_MS: Final = 60_000
 USAGE_KEPT_MS: Final = 400 * 86_400_000
 
-_NOTHING: Final = (0, 0, 0, 0)
-
-
-class _Hold:
-    """What one reservation took, and until when it may."""
-
-    __slots__ = ("deadline_ms", "orphaned", "reservation")
-
-    def __init__(self, reservation: Reservation, deadline_ms: int) -> None:
-        self.reservation = reservation
-        self.deadline_ms = deadline_ms
-        self.orphaned = False
+_NOTHING: Final = Tally()
 
 
 class MemoryStore:
-    """A HoldStore without I/O.  Its ``…_now`` methods are the same without a coroutine around them."""
+    """A HoldStore without I/O.  Its ``…_now`` methods are the same without a coroutine around them.
+
+    It lives and dies with its one source, whose journal is its checkpoint: it is never fenced and forgets nothing.
+    """
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
         self._clock_ms = clock_ms
-        self._tats: dict[str, int] = {}  # bucket → µs
+        self._buckets = Buckets()
         self._slots: dict[str, dict[str, int]] = {}  # slot set → hold id → lease end
-        self._accounts: dict[str, list[int]] = {}  # posted, held, orphaned, expires_at_ms
-        self._holds: dict[str, _Hold] = {}
-        self._settled: set[str] = set()  # ids, in two generations
-        self._settled_before: set[str] = set()
-        self._usage: dict[tuple[str, str], list[int]] = {}  # requests, input, output, cost, last ms
+        self._accounts: dict[str, Tally] = {}
+        self._holds: dict[str, Taken] = {}
+        self._settled = Ended()
+        self._usage = Months()
+        self._marks = Marks()
+        self._total = 0
         self._swept_ms = clock_ms()
 
-    def reserve_now(self, reservation: Reservation) -> Held | Refused:
+    def reserve_now(self, reservation: Reservation, *, forced: bool = False) -> Held | Refused:
         """As :meth:`HoldStore.reserve`."""
         hold_id = reservation.id
         now_ms = self._clock_ms()
+        if forced:
+            reservation = msgspec.structs.replace(reservation, rates=())
         if hold_id in self._holds:
             return self._held(reservation, now_ms * 1000)
-        if hold_id in self._settled or hold_id in self._settled_before:
+        if hold_id in self._settled:
             raise StoreError("the hold was settled before it was taken", transient=False, maybe_done=False)
-        refused = (
-            self._full_bucket(reservation.rates, now_ms * 1000)
+        refused = not forced and (
+            self._buckets.refused(reservation.rates, now_ms * 1000)
             or self._full_slots(reservation.slots, now_ms)
             or self._full_account(reservation.charges)
         )
-        if refused is not None:
-            return refused
-        return self._take(reservation, now_ms)
-
-    def _full_bucket(self, rates: tuple[Rate, ...], now_us: int) -> Refused | None:
-        for index, rate in enumerate(rates):
-            if rate.amount <= 0:
-                return Refused("rate", index, None)
-            debt = self._tats.get(rate.bucket, 0) - now_us
-            cost = gcra.cost_us(rate.cost, rate.amount, rate.window_ms)
-            if wait := gcra.wait_us(max(debt, 0), cost, gcra.burst_us(rate)):
-                return Refused("rate", index, gcra.ceil_ms(wait))
-        return None
+        return refused or self._take(reservation, now_ms, forced=forced)
 
     def _full_slots(self, slots: tuple[Slot, ...], now_ms: int) -> Refused | None:
         for index, slot in enumerate(slots):
@@ -96,100 +85,98 @@ class MemoryStore:
 
     def _full_account(self, charges: tuple[Charge, ...]) -> Refused | None:
         for index, charge in enumerate(charges):
-            posted, held, orphaned, _ = self._accounts.get(charge.account, _NOTHING)
-            available = charge.limit - posted - held - orphaned
+            available = charge.limit - self._accounts.get(charge.account, _NOTHING).taken(charge)
             if charge.amount > available and charge.enforced:
                 return Refused("charge", index, None, available)
         return None
 
-    def _take(self, reservation: Reservation, now_ms: int) -> Held:
+    def _take(self, reservation: Reservation, now_ms: int, *, forced: bool) -> Held:
         hold_id = reservation.id
         deadline_ms = now_ms + reservation.ttl_ms
         now_us = now_ms * 1000
-        self._holds[hold_id] = _Hold(reservation, deadline_ms)
-        states = []
-        for rate in reservation.rates:
-            cost = gcra.cost_us(rate.cost, rate.amount, rate.window_ms)
-            tat = max(self._tats.get(rate.bucket, 0), now_us) + cost
-            self._tats[rate.bucket] = tat
-            states.append(gcra.state(rate, tat - now_us, gcra.burst_us(rate)))
+        self._holds[hold_id] = Taken(reservation, deadline_ms, forced=forced)
+        states = [self._buckets.take(rate, now_us) for rate in reservation.rates]
         for slot in reservation.slots:
             self._slots.setdefault(slot.slots, {})[hold_id] = deadline_ms
         remaining = []
         for charge in reservation.charges:
             account = self._accounts.get(charge.account)
             if account is None:
-                account = self._accounts[charge.account] = [0, 0, 0, 0]
-            account[1] += charge.amount
-            account[3] = charge.expires_at_ms
-            remaining.append(charge.limit - account[0] - account[1] - account[2])
+                account = self._accounts[charge.account] = Tally()
+            account.hold(charge)
+            remaining.append(charge.limit - account.posted - account.held - account.orphaned)
         return Held(tuple(states), tuple(remaining))
 
     def _held(self, reservation: Reservation, now_us: int) -> Held:
-        states: list[RateState] = []
-        for rate in reservation.rates:
-            debt = max(self._tats.get(rate.bucket, 0) - now_us, 0)
-            states.append(gcra.state(rate, debt, gcra.burst_us(rate)))
         return Held(
-            tuple(states),
+            tuple(self._buckets.state(rate, now_us) for rate in reservation.rates),
             tuple(
-                charge.limit - sum(self._accounts.get(charge.account, _NOTHING)[:3]) for charge in reservation.charges
+                charge.limit - self._accounts.get(charge.account, _NOTHING).taken(charge)
+                for charge in reservation.charges
             ),
         )
 
     def settle_now(self, settlement: Settlement) -> None:
-        """As :meth:`HoldStore.settle`."""
-        reservation = settlement.reservation
-        hold_id = reservation.id
-        if hold_id in self._settled or hold_id in self._settled_before:
-            return
+        """End a hold, once: for a caller that numbers nothing."""
+        hold_id = settlement.reservation.id
+        if hold_id not in self._settled:
+            self._settle(settlement)
+
+    def _settle(self, settlement: Settlement) -> None:
+        hold_id = settlement.reservation.id
         self._settled.add(hold_id)
-        if len(self._settled) > SETTLED_KEPT:
-            self._settled, self._settled_before = set(), self._settled
         hold = self._holds.pop(hold_id, None)
         if hold is not None:
             self._give_back(hold, settlement.used)
-        for charge, spent in zip(reservation.charges, settlement.spent, strict=True):
-            account = self._accounts.get(charge.account)
-            if account is not None:
-                account[0] += spent
-            elif spent:
-                self._accounts[charge.account] = [spent, 0, 0, charge.expires_at_ms]
+        for charge, spent in zip(settlement.reservation.charges, settlement.spent, strict=True):
+            if spent:
+                self.post(charge.account, spent, charge.expires_at_ms, charge.bucket)
         if settlement.usage is not None:
             self.add_usage(settlement.usage)
 
-    def _give_back(self, hold: _Hold, used: tuple[int, ...]) -> None:
+    def apply_now(self, source: str, entry: Entry) -> StoreError | None:
+        """As :meth:`HoldStore.apply`, one."""
+        new = self._marks.count(source, entry.first or entry.n, entry.n)
+        if new is None:
+            return UngreetedError()
+        self._total += new
+        if new and not entry.first:
+            self._settle(entry.settlement)
+        return None
+
+    def _give_back(self, hold: Taken, used: tuple[int, ...]) -> None:
         reservation = hold.reservation
         for slot in reservation.slots:
             leases = self._slots.get(slot.slots)
             if leases is not None:
                 leases.pop(reservation.id, None)
-        field = 2 if hold.orphaned else 1
         for charge in reservation.charges:
             account = self._accounts.get(charge.account)
-            if account is not None:
-                account[field] -= charge.amount
-        now_us = 0
-        for rate, units in zip(reservation.rates, used, strict=True):
-            if units == rate.cost:
+            if account is None:
                 continue
-            now_us = now_us or self._clock_ms() * 1000
-            tat = gcra.adjusted(self._tats.get(rate.bucket, 0), now_us, gcra.refund_us(rate, units))
-            if tat > now_us:
-                self._tats[rate.bucket] = tat
+            if hold.orphaned:
+                account.orphaned -= charge.amount
             else:
-                self._tats.pop(rate.bucket, None)
+                account.held -= charge.amount
+        now_us = 0
+        for rate, units in zip(reservation.rates, () if hold.forced else used, strict=True):
+            if units != rate.cost:
+                now_us = now_us or self._clock_ms() * 1000
+                self._buckets.correct(rate, units, now_us)
 
-    def extend_now(self, hold_ids: Iterable[str], ttl_ms: int) -> None:
+    def extend_now(self, hold_ids: Iterable[str], ttl_ms: int) -> tuple[str, ...]:
         """As :meth:`HoldStore.extend`."""
-        deadline_ms = self._clock_ms() + ttl_ms
+        deadline_ms, unknown = self._clock_ms() + ttl_ms, []
         for hold_id in hold_ids:
             hold = self._holds.get(hold_id)
+            if hold is None and hold_id not in self._settled:
+                unknown.append(hold_id)
             if hold is None or hold.orphaned:
                 continue
             hold.deadline_ms = deadline_ms
             for slot in hold.reservation.slots:
                 self._slots.setdefault(slot.slots, {})[hold_id] = deadline_ms
+        return tuple(unknown)
 
     def reap_now(self) -> int:
         """As :meth:`HoldStore.reap`; also forgets what no longer matters."""
@@ -201,22 +188,22 @@ class MemoryStore:
             for charge in hold.reservation.charges:
                 account = self._accounts.get(charge.account)
                 if account is not None:
-                    account[1] -= charge.amount
-                    account[2] += charge.amount
+                    account.held -= charge.amount
+                    account.orphaned += charge.amount
         if now_ms - self._swept_ms >= SWEEP_EVERY_MS:
             self._sweep(now_ms)
         return min(len(late), REAP_LIMIT)
 
     def _sweep(self, now_ms: int) -> None:
         self._swept_ms = now_ms
-        self._tats = {name: tat for name, tat in self._tats.items() if tat > now_ms * 1000}
+        self._buckets.sweep(now_ms * 1000)
         self._slots = {name: leases for name, leases in self._slots.items() if leases}
-        self._accounts = {name: account for name, account in self._accounts.items() if account[3] > now_ms}
-        self._usage = {name: sums for name, sums in self._usage.items() if sums[4] > now_ms - USAGE_KEPT_MS}
+        self._accounts = {name: account for name, account in self._accounts.items() if account.expires_at_ms > now_ms}
+        self._usage.sweep(now_ms - USAGE_KEPT_MS)
         for hold_id in [hold_id for hold_id, hold in self._holds.items() if self._moot(hold, now_ms)]:
             del self._holds[hold_id]
 
-    def _moot(self, hold: _Hold, now_ms: int) -> bool:
+    def _moot(self, hold: Taken, now_ms: int) -> bool:
         """Whether an orphan's owner is long gone, and with it all that it was counted on."""
         late = hold.orphaned and hold.deadline_ms + ORPHAN_KEPT_MS <= now_ms
         return late and not any(charge.account in self._accounts for charge in hold.reservation.charges)
@@ -225,54 +212,65 @@ class MemoryStore:
         """Whether the hold is open (or orphaned) here."""
         return hold_id in self._holds
 
-    def post(self, account: str, spent: int, expires_at_ms: int) -> None:
-        """Count what was spent before this process began."""
-        self._accounts.setdefault(account, [0, 0, 0, expires_at_ms])[0] += spent
+    def post(self, account: str, spent: int, expires_at_ms: int, bucket: int | None = None) -> None:
+        """Count *spent*, on *bucket* where the account's window rolls."""
+        tally = self._accounts.get(account)
+        if tally is None:
+            tally = self._accounts[account] = Tally()
+        tally.post(spent, expires_at_ms, bucket)
 
     def add_usage(self, usage: KeyUsage) -> None:
         """Add one call's, or many calls', figures to their key's month."""
-        named = (usage.key_id, usage.month)
-        sums = self._usage.get(named)
-        if sums is None:
-            sums = self._usage[named] = [0, 0, 0, 0, 0]
-        sums[0] += usage.requests
-        sums[1] += usage.input_tokens
-        sums[2] += usage.output_tokens
-        sums[3] += usage.cost_nusd
-        sums[4] = max(sums[4], usage.at_ms)
+        self._usage.add(usage)
 
     def posted(self) -> Mapping[str, tuple[int, int]]:
         """What each account has posted, and when the account expires: what a restart must find again."""
-        return {name: (account[0], account[3]) for name, account in self._accounts.items()}
+        return {name: (account.posted, account.expires_at_ms) for name, account in self._accounts.items()}
+
+    def buckets(self) -> Mapping[str, Mapping[int, int]]:
+        """What each account whose window rolls has posted, by bucket."""
+        return {name: dict(account.buckets) for name, account in self._accounts.items() if account.buckets is not None}
 
     def all_accounts(self) -> Mapping[str, Account]:
         """Every account by name."""
-        return {name: Account(*account[:3]) for name, account in self._accounts.items()}
+        return {name: account.account() for name, account in self._accounts.items()}
 
     def key_usage(self) -> Mapping[tuple[str, str], KeyUsage]:
         """The sums of each (key id, month)."""
-        return {
-            (key_id, month): KeyUsage(key_id, month, sums[0], sums[1], sums[2], sums[3], sums[4])
-            for (key_id, month), sums in self._usage.items()
-        }
+        return self._usage.all()
 
-    async def reserve(self, reservation: Reservation) -> Held | Refused:
+    async def hello(self, source: str) -> Standing:
+        """As :meth:`HoldStore.hello`."""
+        mark, holes = self._marks.of(source)
+        return Standing(mark, holes, fenced=False, total=self._total, sources=1)
+
+    async def reserve(
+        self,
+        reservation: Reservation,
+        *,
+        source: str = "",  # noqa: ARG002  there is one only
+        forced: bool = False,
+    ) -> Held | Refused:
         """As :meth:`HoldStore.reserve`."""
-        return self.reserve_now(reservation)
+        return self.reserve_now(reservation, forced=forced)
 
-    async def settle(self, settlement: Settlement) -> None:
-        """As :meth:`HoldStore.settle`."""
-        self.settle_now(settlement)
+    async def apply(self, source: str, entries: Sequence[Entry]) -> tuple[StoreError | None, ...]:
+        """As :meth:`HoldStore.apply`."""
+        errors = [self.apply_now(source, entry) for entry in entries]
+        return next(((error,) * len(errors) for error in errors if error is not None), tuple(errors))
 
-    async def settle_all(self, settlements: Sequence[Settlement]) -> tuple[StoreError | None, ...]:
-        """As :meth:`HoldStore.settle_all`."""
-        for settlement in settlements:
-            self.settle_now(settlement)
-        return (None,) * len(settlements)
+    async def caught_up(self, source: str) -> bool:  # noqa: ARG002  it never fell behind
+        """As :meth:`HoldStore.caught_up`."""
+        return True
 
-    async def extend(self, hold_ids: Sequence[str], ttl_ms: int) -> None:
+    async def extend(
+        self,
+        source: str,  # noqa: ARG002  nobody asks whether it lives
+        hold_ids: Sequence[str],
+        ttl_ms: int,
+    ) -> tuple[str, ...]:
         """As :meth:`HoldStore.extend`."""
-        self.extend_now(hold_ids, ttl_ms)
+        return self.extend_now(hold_ids, ttl_ms)
 
     async def reap(self) -> int:
         """As :meth:`HoldStore.reap`."""
@@ -280,7 +278,15 @@ class MemoryStore:
 
     async def accounts(self, names: Sequence[str]) -> tuple[Account, ...]:
         """As :meth:`HoldStore.accounts`."""
-        return tuple(Account(*self._accounts.get(name, _NOTHING)[:3]) for name in names)
+        return tuple(self._accounts.get(name, _NOTHING).account() for name in names)
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """As :meth:`HoldStore.checkpoint`: none is of use."""
+        return None
+
+    async def restore(self, checkpoint: Checkpoint) -> bool:  # noqa: ARG002  as it says
+        """As :meth:`HoldStore.restore`: nothing is ever missing."""
+        return False
 
     async def close(self) -> None:
         """Nothing to let go of."""

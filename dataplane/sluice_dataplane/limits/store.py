@@ -172,9 +172,9 @@ class Standing(_Value, frozen=True, gc=False):
 
 
 class Checkpoint(_Value, frozen=True, gc=False):
-    """All that a store knows and its living sources could not tell again: raw, for the same kind of store only.
+    """All that a store knew at one moment, but for rates and slots: raw, for the same kind of store only.
 
-    ``hashes`` are (name, field, value, field, value …); accounts without what is held.
+    ``hashes`` are (name, field, value, field, value …).
     """
 
     total: int
@@ -202,8 +202,8 @@ class HoldStore(Protocol):
         """Take everything or nothing.  Repeating the same id returns Held and takes nothing more.
 
         *forced* asserts a hold of *source* that was granted before, by a store that has forgotten it: it is taken
-        whatever is left, in spite of a fence, and rates are left alone.  An id that was settled already is refused by
-        StoreError(transient=False): a late arrival takes nothing.
+        whatever is left, in spite of a fence, and rates are left alone, now and when it is settled (Held names none).
+        An id that was settled already is refused by StoreError(transient=False): a late arrival takes nothing.
 
         Raises:
             UngreetedError: the store was not greeted.
@@ -244,13 +244,13 @@ class HoldStore(Protocol):
         ...
 
     async def checkpoint(self) -> Checkpoint | None:
-        """All that was counted, at one moment; None where there is too much of it to be read in one go."""
+        """All that was counted, at one moment; None while it is fenced, or where it is too much at once."""
         ...
 
     async def restore(self, checkpoint: Checkpoint) -> bool:
         """Put *checkpoint* in place of what the store knows, if it is fenced and knows less; whether it was done.
 
-        Holds that are open stay.  Sources must be asked again from where the checkpoint has them: greet anew.
+        Everybody must greet it anew, tell it again what the checkpoint does not have, and assert the holds that run.
         """
         ...
 

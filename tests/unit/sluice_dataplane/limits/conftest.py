@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from sluice_dataplane.limits.redis import RedisStore
 from support.redis import RedisServer, running_redis
-from support.stores import Stand
+from support.stores import Stand, greet, redis_store, running
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +20,16 @@ def redis_server() -> Iterator[RedisServer]:
 async def stand(request: pytest.FixtureRequest, redis_server: RedisServer) -> AsyncIterator[Stand]:
     """An empty store of each kind."""
     if request.param == "memory":
-        yield Stand()
+        yield await Stand.memory()
         return
     async with Stand.redis(redis_server) as stand:
         yield stand
+
+
+@pytest.fixture
+async def store(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
+    """A store on an empty server, with Redis's own clock; SOURCE has greeted it and it admits."""
+    redis_server.client.flushall()
+    async with running(redis_store(redis_server)) as store:
+        await greet(store, redis_server)
+        yield store

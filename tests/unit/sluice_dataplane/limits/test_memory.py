@@ -2,7 +2,7 @@
 
 from sluice_dataplane.limits import memory
 from sluice_dataplane.limits.memory import MemoryStore
-from sluice_dataplane.limits.store import Account, Charge, KeyUsage
+from sluice_dataplane.limits.store import Account, Charge, Checkpoint, Entry, Held, KeyUsage, Standing
 from support.stores import FAR_MS, account, charge, end, rate, slot, take
 
 
@@ -15,7 +15,7 @@ class _Clock:
 
 
 def _sizes(store: MemoryStore) -> tuple[int, ...]:
-    return tuple(len(held) for held in (store._tats, store._slots, store._accounts, store._holds, store._usage))
+    return tuple(len(held) for held in (store._buckets, store._slots, store._accounts, store._holds, store._usage))
 
 
 def test_what_no_longer_matters_is_forgotten() -> None:
@@ -50,15 +50,6 @@ def test_what_matters_is_kept_when_it_sweeps() -> None:
     assert store.holds("h")
 
 
-def test_settled_ids_are_bounded() -> None:
-    """However many calls are settled, the memory of their ids stays within two generations."""
-    store = MemoryStore(_Clock())
-    for n in range(3 * memory.SETTLED_KEPT):
-        store.settle_now(end(take(f"h{n}")))
-
-    assert len(store._settled) + len(store._settled_before) <= 2 * memory.SETTLED_KEPT + 1
-
-
 def test_what_was_posted_before_can_be_put_back() -> None:
     """A restart finds its accounts again through what they had posted, and when they expire."""
     store, restarted = MemoryStore(_Clock()), MemoryStore(_Clock())
@@ -68,3 +59,36 @@ def test_what_was_posted_before_can_be_put_back() -> None:
 
     assert store.posted() == restarted.posted() == {account("a"): (7, FAR_MS)}
     assert restarted.all_accounts() == {account("a"): Account(7, 0, 0)}
+
+
+def test_what_was_posted_by_bucket_can_be_put_back() -> None:
+    """A restart finds windows that roll again, with what leaves them when."""
+    store, restarted = MemoryStore(_Clock()), MemoryStore(_Clock())
+    for bucket, spent in ((3, 7), (4, 9)):
+        store.settle_now(end(take(f"h{bucket}", charge(10, bucket=bucket)), spent))
+    for bucket, spent in store.buckets()[account("a")].items():
+        restarted.post(account("a"), spent, FAR_MS, bucket)
+
+    assert restarted.buckets() == store.buckets() == {account("a"): {3: 7, 4: 9}}
+    assert restarted.reserve_now(take("h", charge(1, bucket=60, oldest=4))) == Held((), (990,))
+
+
+def test_settling_by_id_counts_once() -> None:
+    """A caller that numbers nothing ends a hold once."""
+    store = MemoryStore(_Clock())
+    store.reserve_now(take("h", charge(10)))
+    for _ in range(2):
+        store.settle_now(end(take("h", charge(10)), 7))
+
+    assert store.all_accounts() == {account("a"): Account(7, 0, 0)}
+
+
+async def test_it_forgets_nothing_and_so_is_never_fenced() -> None:
+    """It lives and dies with its one source: there is nothing to catch up with, to save or to put back."""
+    store = MemoryStore(_Clock())
+    await store.apply("s", [Entry(3, end(take("h", charge(10)), 7))])
+
+    assert await store.hello("s") == Standing(3, (1, 2), fenced=False, total=1, sources=1)
+    assert await store.caught_up("s")
+    assert await store.checkpoint() is None
+    assert not await store.restore(Checkpoint(9, ()))

@@ -1,51 +1,35 @@
-"""What goes into the scripts and what comes out."""
+"""How the scripts are put together."""
 
-import pytest
-
-from sluice_contract import names
-from sluice_dataplane.errors import StoreError
-from sluice_dataplane.limits import gcra, scripts
-from sluice_dataplane.limits.scripts import Scripts
-from sluice_dataplane.limits.store import KeyUsage, Refused
-from support.stores import FAR_MS, account, charge, end, rate, slot, take
+from sluice_dataplane.limits.scripts import Script, Scripts
 
 
-def test_reserve_names_every_key_it_touches() -> None:
-    """All keys of a reservation are in KEYS, in the order the script counts them, and share one hash tag."""
-    one = take("h", rate(3), slot(2), charge(10, 50), charge(20, name="b", enforced=False), ttl_ms=5_000)
-    command = scripts.reserve(Scripts.load().reserve, one)
-    count = int(command[2])
-    keys = [str(key) for key in command[3 : 3 + count]]
-    bucket, slots = names.bucket("vk", "Requests", 60_000), names.slots("vk")
-
-    assert keys == [names.HOLDS, names.hold("h"), bucket, slots, account("a"), account("b")]
-    assert all(key.startswith("{sluice}:") for key in keys)
-    assert command[3 + count :] == (
-        *("h", 5_000, 1, 1),
-        *(3_000_000, gcra.burst_us(rate())),
-        2,
-        *(10, 50, FAR_MS, 1),
-        *(20, 1_000, FAR_MS, 0),
-    )
+def test_each_script_asks_for_the_time_in_one_place() -> None:
+    """Time is Redis's own, asked for once; what stands in for it in a simulation has one place to stand."""
+    assert all(script.text.count("redis.call('TIME')") == 1 for script in Scripts.load().all())
 
 
-def test_settle_ends_with_the_usage_of_its_key() -> None:
-    """A settlement's last key is its key's month, its last arguments that month's additions."""
-    usage = KeyUsage("vk", "2026-09", 1, 2, 3, 4, 5)
-    command = scripts.settle(Scripts.load().settle, end(take("h", charge(10)), 7, usage=usage))
+def test_only_the_greeting_asks_who_the_server_is() -> None:
+    """The server's run id has one place too."""
+    scripts = Scripts.load()
+    asking = [script for script in scripts.all() if "run_id" in script.text]
 
-    assert names.key_usage("vk", "2026-09") in command
-    assert command[-8:] == (7, FAR_MS, 1, 2, 3, 4, 5, scripts.USAGE_KEPT_MS)
-
-
-def test_an_unknown_answer_is_an_error() -> None:
-    """An answer of a script that is not ours is refused, not guessed at."""
-    with pytest.raises(StoreError) as caught:
-        scripts.reserved(take("h"), [b"perhaps", 1])
-
-    assert not caught.value.transient
+    assert asking == [scripts.hello]
+    assert scripts.hello.text.count("local function run_id() return ") == 1
 
 
-def test_waits_are_rounded_up() -> None:
-    """A wait of a microsecond is a millisecond: nobody is told to come back too early."""
-    assert scripts.reserved(take("h", rate()), [b"rate", 0, 1]) == Refused("rate", 0, 1)
+def test_what_tells_redis_how_to_run_a_script_is_its_first_line() -> None:
+    """A settlement is counted without memory to spare, and a checkpoint promises to write nothing."""
+    scripts = Scripts.load()
+    first = {name: getattr(scripts, name).text.partition("\n")[0] for name in Scripts.__struct_fields__}
+
+    assert first.pop("checkpoint") == "#!lua flags=no-writes"
+    assert not first.pop("reserve").startswith("#!")
+    assert set(first.values()) == {"#!lua flags=allow-oom"}
+
+
+def test_a_script_is_known_by_the_digest_of_its_text() -> None:
+    """EVALSHA names what SCRIPT LOAD was given."""
+    script = Script.of("return 1")
+
+    assert script.sha == "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
+    assert script.command(["k"], ["a", 1, b"x"]) == ("EVALSHA", script.sha, 1, "k", "a", 1, b"x")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from sluice_dataplane.errors import StoreError
-from sluice_dataplane.limits.store import Account, Held, KeyUsage, RateState, Refused
-from support.stores import Stand, charge, end, rate, slot, take, void
+from sluice_dataplane.limits.store import Account, Entry, Held, KeyUsage, RateState, Refused
+from support.stores import SOURCE, Stand, charge, end, rate, slot, take, void
 
 
 async def test_reserve_says_what_is_left(stand: Stand) -> None:
@@ -62,7 +62,7 @@ async def test_repeating_takes_nothing_more(stand: Stand) -> None:
 async def test_late_arrival_takes_nothing(stand: Stand) -> None:
     """A reservation that arrives after its void takes nothing and says so: its caller gave up on it."""
     reservation = take("h", rate(), slot(1), charge(100))
-    await stand.store.settle(void(reservation))
+    await stand.settle(void(reservation))
 
     with pytest.raises(StoreError) as caught:
         await stand.store.reserve(reservation)
@@ -75,18 +75,18 @@ async def test_void_gives_everything_back(stand: Stand) -> None:
     """A void leaves rate, slot and budget as if the call had never been."""
     reservation = take("h", rate(60), slot(1), charge(1_000))
     await stand.store.reserve(reservation)
-    await stand.store.settle(void(reservation))
+    await stand.settle(void(reservation))
 
     assert await stand.store.reserve(take("i", rate(), slot(1), charge(1))) == Held((RateState(59, 1_000),), (999,))
 
 
 async def test_settling_twice_counts_once(stand: Stand) -> None:
-    """The first settlement of a hold counts; any further one does nothing, whatever it says."""
+    """A number counts once, however often it comes."""
     reservation = take("h", rate(10), slot(2), charge(100))
     usage = KeyUsage("vk", "2026-09", 1, 2, 3, 4, 5)
     await stand.store.reserve(reservation)
-    await stand.store.settle(end(reservation, 30, used=(4,), usage=usage))
-    await stand.store.settle(end(reservation, 70, used=(0,), usage=usage))
+    for _ in range(2):
+        await stand.apply(Entry(1, end(reservation, 30, used=(4,), usage=usage)))
 
     assert await stand.account() == Account(30, 0, 0)
     assert stand.usage("vk", "2026-09") == usage
@@ -97,7 +97,7 @@ async def test_settling_may_spend_more_than_was_held(stand: Stand) -> None:
     """What was really spent is posted, also where it is more than was held."""
     reservation = take("h", charge(100))
     await stand.store.reserve(reservation)
-    await stand.store.settle(end(reservation, 250))
+    await stand.settle(end(reservation, 250))
 
     assert await stand.account() == Account(250, 0, 0)
 
@@ -106,7 +106,7 @@ async def test_lost_hold_is_posted(stand: Stand) -> None:
     """A store that forgot a hold still posts what the call spent, and gives nothing back that it never took."""
     reservation = take("h", rate(50), slot(1), charge(100))
     await stand.store.reserve(take("other", rate(55)))
-    await stand.store.settle(end(reservation, 40, used=(0,)))
+    await stand.settle(end(reservation, 40, used=(0,)))
 
     assert await stand.account() == Account(40, 0, 0)
     assert await stand.store.reserve(take("i", rate(0))) == Held((RateState(5, 55_000),), ())
@@ -117,7 +117,7 @@ async def test_all_settlements_of_a_batch_count(stand: Stand) -> None:
     reservations = [take(f"h{n}", charge(10)) for n in range(50)]
     for reservation in reservations:
         await stand.store.reserve(reservation)
-    errors = await stand.store.settle_all([end(reservation, 3) for reservation in reservations])
+    errors = await stand.store.apply(SOURCE, [Entry(n + 1, end(each, 3)) for n, each in enumerate(reservations)])
 
     assert errors == (None,) * 50
     assert await stand.account() == Account(150, 0, 0)
@@ -168,7 +168,7 @@ async def test_unused_rate_is_given_back(stand: Stand) -> None:
     """Tokens that were reserved and not used are there for the next call."""
     reservation = take("h", rate(50))
     await stand.store.reserve(reservation)
-    await stand.store.settle(end(reservation, used=(20,)))
+    await stand.settle(end(reservation, used=(20,)))
 
     assert await stand.store.reserve(take("i", rate(0))) == Held((RateState(40, 20_000),), ())
 
@@ -177,7 +177,7 @@ async def test_rate_used_beyond_its_cost_delays_the_next(stand: Stand) -> None:
     """Tokens used beyond the reservation are debited: the bucket may go into debt."""
     reservation = take("h", rate(10))
     await stand.store.reserve(reservation)
-    await stand.store.settle(end(reservation, used=(90,)))
+    await stand.settle(end(reservation, used=(90,)))
 
     assert await stand.store.reserve(take("i", rate(1))) == Refused("rate", 0, 31_000)
 
@@ -187,7 +187,7 @@ async def test_refund_never_fills_a_bucket_beyond_its_burst(stand: Stand) -> Non
     reservation = take("h", rate(50))
     await stand.store.reserve(reservation)
     stand.advance(50_000)
-    await stand.store.settle(void(reservation))
+    await stand.settle(void(reservation))
 
     assert await stand.store.reserve(take("i", rate(60))) == Held((RateState(0, 60_000),), ())
     assert isinstance(await stand.store.reserve(take("j", rate(1))), Refused)
@@ -210,8 +210,8 @@ async def test_slots_come_back(stand: Stand) -> None:
     for n in range(30):
         reservation = take(f"h{n}", slot(1))
         assert isinstance(await stand.store.reserve(reservation), Held)
-        await stand.store.settle(end(reservation))
-        await stand.store.settle(end(reservation))
+        await stand.settle(end(reservation))
+        await stand.settle(end(reservation))
     await stand.store.reserve(take("a", slot(1)))
 
     assert isinstance(await stand.store.reserve(take("b", slot(1))), Refused)
@@ -233,7 +233,7 @@ async def test_extended_call_keeps_its_slot_and_its_hold(stand: Stand) -> None:
     await stand.store.reserve(take("h", slot(1), charge(100), ttl_ms=5_000))
     for _ in range(5):
         stand.advance(4_000)
-        await stand.store.extend(["h", "unknown"], 5_000)
+        await stand.store.extend(SOURCE, ["h", "unknown"], 5_000)
         assert await stand.store.reap() == 0
 
     assert await stand.account() == Account(0, 100, 0)
@@ -257,8 +257,8 @@ async def test_owner_settles_an_orphan(stand: Stand) -> None:
     await stand.store.reserve(reservation)
     stand.advance(5_000)
     await stand.store.reap()
-    await stand.store.extend(["h"], 60_000)
-    await stand.store.settle(end(reservation, 250, used=(30,)))
+    await stand.store.extend(SOURCE, ["h"], 60_000)
+    await stand.settle(end(reservation, 250, used=(30,)))
 
     assert await stand.account() == Account(250, 0, 0)
     assert await stand.store.reserve(take("i", rate(0))) == Held((RateState(35, 25_000),), ())
@@ -269,7 +269,7 @@ async def test_an_orphan_is_not_brought_back(stand: Stand) -> None:
     await stand.store.reserve(take("h", slot(1), charge(10), ttl_ms=5_000))
     stand.advance(5_000)
     await stand.store.reap()
-    await stand.store.extend(["h"], 60_000)
+    await stand.store.extend(SOURCE, ["h"], 60_000)
 
     assert isinstance(await stand.store.reserve(take("i", slot(1))), Held)
     assert await stand.account() == Account(0, 0, 10)
@@ -289,7 +289,7 @@ async def test_usage_of_a_key_adds_up(stand: Stand) -> None:
     """A month's figures are the sums of its calls; the last use is the latest, in whatever order they settle."""
     for n, at_ms in enumerate((50, 90, 70)):
         usage = KeyUsage("vk", "2026-09", 1, 10, 20, 300, at_ms)
-        await stand.store.settle(end(take(f"h{n}"), usage=usage))
+        await stand.settle(end(take(f"h{n}"), usage=usage))
 
     assert stand.usage("vk", "2026-09") == KeyUsage("vk", "2026-09", 3, 30, 60, 900, 90)
 

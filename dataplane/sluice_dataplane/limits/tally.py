@@ -1,0 +1,60 @@
+"""One account, and one hold, in memory.  Pure: the sums, and what a rolling window forgets."""
+
+from sluice_dataplane.limits.store import Account, Charge, Reservation
+
+
+class Tally:
+    """Figures of one account.  ``posted`` is the sum over ``buckets`` where its window rolls."""
+
+    __slots__ = ("buckets", "expires_at_ms", "held", "orphaned", "posted")
+
+    def __init__(self) -> None:
+        self.posted = 0
+        self.held = 0
+        self.orphaned = 0
+        self.expires_at_ms = 0
+        self.buckets: dict[int, int] | None = None
+
+    def taken(self, charge: Charge) -> int:
+        """All that counts against *charge*."""
+        taken = self.posted + self.held + self.orphaned
+        if self.buckets:
+            taken -= sum(spent for bucket, spent in self.buckets.items() if bucket < charge.oldest)
+        return taken
+
+    def hold(self, charge: Charge) -> None:
+        """Hold what *charge* says, and forget the buckets that do not count any more."""
+        self.held += charge.amount
+        if self.buckets:
+            for bucket in [bucket for bucket in self.buckets if bucket < charge.oldest]:
+                self.posted -= self.buckets.pop(bucket)
+        self.live_until(charge.expires_at_ms)
+
+    def post(self, spent: int, expires_at_ms: int, bucket: int | None) -> None:
+        """Count *spent*, on *bucket* where the window rolls."""
+        self.posted += spent
+        if bucket is not None:
+            if self.buckets is None:
+                self.buckets = {}
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + spent
+        self.live_until(expires_at_ms)
+
+    def live_until(self, expires_at_ms: int) -> None:
+        """Be kept at least until then."""
+        self.expires_at_ms = max(self.expires_at_ms, expires_at_ms)
+
+    def account(self) -> Account:
+        """The figures."""
+        return Account(self.posted, self.held, self.orphaned)
+
+
+class Taken:
+    """What one reservation took, and until when it may."""
+
+    __slots__ = ("deadline_ms", "forced", "orphaned", "reservation")
+
+    def __init__(self, reservation: Reservation, deadline_ms: int, *, forced: bool) -> None:
+        self.reservation = reservation
+        self.deadline_ms = deadline_ms
+        self.forced = forced
+        self.orphaned = False
