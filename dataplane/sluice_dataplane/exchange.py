@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from sluice_contract.snapshot import Key, Model, Target, Upstream
+from sluice_contract.usage import TokenUsage
 from sluice_dataplane.config.table import Table
 
 Endpoint = Literal["chat", "completions", "embeddings"]
@@ -39,8 +40,9 @@ class Principal(_Value, frozen=True, gc=False):
 class Ask(_Value, frozen=True, gc=False):
     """What we read of a body; the bytes stay with the exchange.
 
-    ``max_output_tokens`` is the client's ceiling for one choice, None if it named none.  ``usage_wanted`` is
-    whether a streaming client asked for the usage chunk itself.  ``user`` is the body's own end-user field.
+    ``max_output_tokens`` is the client's ceiling for one choice, None if it named none; ``choices`` is how many are
+    asked for, over all prompts.  ``usage_wanted`` is whether a streaming client asked for the usage chunk itself.
+    ``user`` is the body's own end-user field.
     """
 
     model: str
@@ -49,6 +51,17 @@ class Ask(_Value, frozen=True, gc=False):
     choices: int = 1
     usage_wanted: bool = False
     user: str | None = None
+    audio_wanted: bool = False  # the answer may be spoken
+    instructed: bool = False  # tools or a form of the answer are described to the model, in words of the provider's
+    unpriced: str = ""  # the first field that asks for what no price of a token covers
+
+
+class Reported(_Value, frozen=True, gc=False):
+    """What a provider says of one answer.  ``provider_cost_nusd`` None: it does not say what it costs."""
+
+    usage: TokenUsage
+    service_tier: str = ""
+    provider_cost_nusd: int | None = None
 
 
 class Candidate(_Value, frozen=True, gc=False):

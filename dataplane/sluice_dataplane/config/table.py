@@ -55,7 +55,7 @@ class Table:
     pepper: bytes = field(repr=False)
     credentials: Mapping[str, str] = field(repr=False)
     _grants: dict[tuple[str, str], Model | None] = field(default_factory=dict, repr=False)
-    _rules: dict[tuple[str, str, str], Rules] = field(default_factory=dict, repr=False)
+    _rules: dict[tuple[str, ...], Rules] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, snapshot: Snapshot, *, revision: str) -> "Table":
@@ -122,15 +122,31 @@ class Table:
             return self._rules[remembered]
         except KeyError:
             pass
-        covering = tuple(
-            budget
-            for budget in (self.budgets[id_] for id_ in key.budget_ids if id_ in self.budgets)
-            if budget.models is None or _any_matches(compile_patterns(budget.models), name, model.name)
-        )
-        limits = tuple((key.id, limit) for limit in key.limits) + tuple((model.uid, limit) for limit in model.limits)
-        rules = Rules(covering, limits)
+        rules = Rules(self._covering(key, (name, model.name)), _limits(key, model))
         _remember(self._rules, remembered, rules)
         return rules
+
+    def downgraded_rules(self, key: Key, model: Model, name: str, to: Model) -> Rules:
+        """The same for a call to *model* that *to* serves in its place: the budgets of both, the limits of *to*."""
+        remembered = (key.id, model.uid, name, to.uid)
+        try:
+            return self._rules[remembered]
+        except KeyError:
+            pass
+        rules = Rules(self._covering(key, (name, model.name, to.name)), _limits(key, to))
+        _remember(self._rules, remembered, rules)
+        return rules
+
+    def _covering(self, key: Key, names: tuple[str, ...]) -> tuple[Budget, ...]:
+        return tuple(
+            budget
+            for budget in (self.budgets[id_] for id_ in key.budget_ids if id_ in self.budgets)
+            if budget.models is None or _any_matches(compile_patterns(budget.models), *names)
+        )
+
+
+def _limits(key: Key, model: Model) -> tuple[tuple[str, Limit], ...]:
+    return tuple((key.id, limit) for limit in key.limits) + tuple((model.uid, limit) for limit in model.limits)
 
 
 def _names(models: tuple[Model, ...]) -> tuple[dict[str, Model], tuple[tuple[str, Model], ...]]:

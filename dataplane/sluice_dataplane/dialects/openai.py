@@ -4,15 +4,15 @@ Only the few fields the gateway owns are decoded; everything else passes as the 
 
 Sources: the OpenAI API reference for chat completions, completions and embeddings (fields ``model``,
 ``stream``, ``stream_options.include_usage``, ``max_tokens``, ``max_completion_tokens``, ``n``, ``best_of``,
-``usage.*_tokens_details``).
+``prompt``, ``modalities``, ``tools``, ``response_format``); for what costs more than tokens also those of OpenRouter,
+xAI, DashScope and LiteLLM.
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from sluice_contract.usage import TokenUsage
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Endpoint
 
@@ -36,12 +36,30 @@ _OWNED: Final = (b'"model"', b'"stream"', b'"max_tokens"', b'"max_completion_tok
 _ESCAPED_KEY: Final = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]{0,64}"\s*:')
 
 
+_ABSENT: Final = msgspec.Raw()
+_NOTHING: Final = (b"null", b"false", b"[]", b'""')
+# Searches, predictions that are billed when they fail, other models than the one that was asked for.
+_UNPRICED: Final = (
+    "prediction",
+    "web_search_options",
+    "search_parameters",
+    "enable_search",
+    "plugins",
+    "models",
+    "fallbacks",
+    "preset",
+)
+
+
 class _StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
 class _Fields(msgspec.Struct):
-    """The owned fields of all three endpoints; types as the API reference gives them, null allowed where it is."""
+    """The owned fields of all three endpoints; types as the API reference gives them, null allowed where it is.
+
+    What is only looked at, and judged by nobody, is taken as it is.
+    """
 
     model: str = ""
     stream: bool | None = None
@@ -51,10 +69,24 @@ class _Fields(msgspec.Struct):
     best_of: int | None = None
     stream_options: _StreamOptions | None = None
     user: str | None = None
+    prompt: msgspec.Raw = _ABSENT
+    modalities: msgspec.Raw = _ABSENT
+    tools: msgspec.Raw = _ABSENT
+    functions: msgspec.Raw = _ABSENT
+    response_format: msgspec.Raw = _ABSENT
+    prediction: msgspec.Raw = _ABSENT
+    web_search_options: msgspec.Raw = _ABSENT
+    search_parameters: msgspec.Raw = _ABSENT
+    enable_search: msgspec.Raw = _ABSENT
+    plugins: msgspec.Raw = _ABSENT
+    models: msgspec.Raw = _ABSENT
+    fallbacks: msgspec.Raw = _ABSENT
+    preset: msgspec.Raw = _ABSENT
 
 
 _fields: Final = msgspec.json.Decoder(_Fields)
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
 _NULL: Final = b"null"
 
@@ -86,10 +118,29 @@ def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
         model=fields.model,
         stream=bool(fields.stream),
         max_output_tokens=max(ceilings) if ceilings else None,
-        choices=max(fields.n or 1, fields.best_of or 1),
+        choices=max(fields.n or 1, fields.best_of or 1) * _prompts(endpoint, fields.prompt),
         usage_wanted=bool(fields.stream_options and fields.stream_options.include_usage),
         user=fields.user,
+        audio_wanted=fields.modalities is not _ABSENT and b'"audio"' in bytes(fields.modalities),
+        instructed=any(each is not _ABSENT for each in (fields.tools, fields.functions, fields.response_format)),
+        unpriced=_unpriced(fields),
     )
+
+
+def _prompts(endpoint: Endpoint, prompt: msgspec.Raw) -> int:
+    """How many prompts are to be completed: an array of strings, or of arrays of tokens, is as many as it holds."""
+    if endpoint != "completions" or prompt is _ABSENT or bytes(memoryview(prompt)[:1]) != b"[":
+        return 1
+    prompts = _list.decode(prompt)
+    return len(prompts) if prompts and bytes(memoryview(prompts[0])[:1]) in (b'"', b"[") else 1
+
+
+def _unpriced(fields: _Fields) -> str:
+    for name in _UNPRICED:
+        value = getattr(fields, name)
+        if value is not _ABSENT and bytes(value) not in _NOTHING:
+            return name
+    return ""
 
 
 def request_body(
@@ -134,96 +185,6 @@ def _may_repeat(body: bytes) -> bool:
         if body.count(name) > 1:
             return True
     return b"\\u" in body and _ESCAPED_KEY.search(body) is not None
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-
-
-class _WithUsage(msgspec.Struct):
-    usage: _Usage | None = None
-    error: Any = None  # rare, and then small
-
-
-class _Chunk(msgspec.Struct):
-    usage: _Usage | None = None
-    choices: list[msgspec.Raw] | None = None
-
-
-_with_usage: Final = msgspec.json.Decoder(_WithUsage)
-_chunk: Final = msgspec.json.Decoder(_Chunk)
-_anything: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def answer_usage(body: bytes) -> TokenUsage | None:
-    """The usage that a plain answer reports; None if it reports none (or none that makes sense).
-
-    Raises:
-        ValueError: the body is no JSON object at all, or is an error in spite of its status.
-    """
-    try:
-        answer = _with_usage.decode(body)
-        if answer.usage is None and answer.error is not None:
-            raise ValueError("an error came with a status of success")
-        return _token_usage(answer.usage)
-    except msgspec.ValidationError:
-        _anything.decode(body)  # an object whose usage is odd is an answer without usage
-        return None
-
-
-def begins_answer(data: bytes) -> bool:
-    """Whether *data*, which is no whole answer, is the beginning of one: then the provider has done its work."""
-    return data.lstrip().startswith(b"{") and (b'"choices"' in data or b'"embedding"' in data)
-
-
-def is_error(body: bytes) -> bool:
-    """Whether *body* is a JSON object with an ``error`` that says something."""
-    try:
-        return bytes(_anything.decode(body).get("error", _NULL)) != _NULL
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-
-
-def chunk_usage(data: bytes) -> tuple[TokenUsage | None, bool]:
-    """The usage in one streamed event, and whether the event carries nothing else (it has no choices)."""
-    try:
-        chunk = _chunk.decode(data)
-    except msgspec.DecodeError:
-        return None, False
-    usage = _token_usage(chunk.usage)
-    return usage, usage is not None and not chunk.choices
-
-
-def _token_usage(usage: _Usage | None) -> TokenUsage | None:
-    if usage is None:
-        return None
-    total, output = usage.total_tokens, usage.completion_tokens
-    reported = usage.prompt_tokens
-    if reported is None and total is not None:  # Voyage and Jina report only the total
-        reported = total - (output or 0)
-    if reported is None or reported < 0 or (output or 0) < 0:
-        return None
-    inputs, outputs = usage.prompt_tokens_details, usage.completion_tokens_details
-    return TokenUsage(
-        input=reported,
-        output=output or 0,
-        cached_input=min(max(inputs.cached_tokens or 0, 0), reported) if inputs else 0,
-        cache_write=min(max(inputs.cache_write_tokens or 0, 0), reported) if inputs else 0,
-        reasoning=min(max(outputs.reasoning_tokens or 0, 0), output or 0) if outputs else 0,
-    )
 
 
 DONE: Final = b"[DONE]"

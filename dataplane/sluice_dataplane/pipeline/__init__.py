@@ -8,26 +8,31 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from sluice_contract.snapshot import Model
 from sluice_contract.usage import Outcome, UsageRecord
-from sluice_dataplane.dialects import openai
-from sluice_dataplane.errors import GatewayError, InvalidRequestError, StoreError, UnavailableError, error_body
-from sluice_dataplane.exchange import Answer, Ask, Exchange, Headers, Principal
-from sluice_dataplane.limits.store import Held, Refused
-from sluice_dataplane.pipeline.admit import Demand, Demands, granted_headers, refusal
+from sluice_dataplane.config.table import Table
+from sluice_dataplane.dialects import openai_usage
+from sluice_dataplane.errors import GatewayError, InvalidRequestError, error_body
+from sluice_dataplane.exchange import Answer, Ask, Candidate, Exchange, Headers, Plan
+from sluice_dataplane.pipeline.admit import Admission, Admitted
+from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.authenticate import authenticate
+from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError
 from sluice_dataplane.pipeline.read import read
-from sluice_dataplane.pipeline.relay import Relay, StreamEnd, Watch, whole
-from sluice_dataplane.pipeline.resolve import resolve
+from sluice_dataplane.pipeline.relay import NoAnswerError, Relay, StreamEnd, Watch, whole
+from sluice_dataplane.pipeline.resolve import plan_for, resolve
 from sluice_dataplane.pipeline.settle import Books, Result, Tab
-from sluice_dataplane.pipeline.settle import Held as Taken
+from sluice_dataplane.pipeline.tries import Tries
 from sluice_dataplane.usage.ledger import Ledger
 from sluice_dataplane.usage.meter import Meter
 
 _JSON: Headers = (("content-type", "application/json"),)
 _EVENTS: Headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+STALLED_MS: Final = 1_000  # a client that has not read for so long has let an answer pile up
 
 Observe = Callable[[UsageRecord, Exchange, Result, Model], None]
 
@@ -51,6 +56,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._admission = Admission(parts.ledger, parts.demands, draw=parts.draw)
         self._books = Books(parts.ledger.settle, parts.observe, parts.clock_ms, parts.monotonic_ms)
 
     async def run(self, exchange: Exchange) -> Answer:
@@ -59,12 +65,12 @@ class Pipeline:
         now_ms = exchange.arrived_ms
         principal = authenticate(exchange, now_ms=now_ms)
         ask = read(exchange)
-        plan = resolve(exchange.table, principal, ask, draw=parts.draw)
-        demand = parts.demands.of(exchange, principal, ask, plan, now_ms=now_ms)
-        granted = await self._admit(demand, now_ms)
-        tab = self._tab(exchange, principal, ask, demand)
+        plan = parts.dispatcher.available(resolve(exchange.table, principal, ask, draw=parts.draw))
+        call = Call(exchange, principal, ask, now_ms)
+        admitted = await self._admission.admit(call, plan, self._plan)
+        tab = Tab(exchange, admitted.demand, self._books)
         try:
-            return await self._serve(exchange, ask, demand, granted, tab)
+            return await self._serve(call, admitted, tab)
         except NotDispatchedError as error:
             tab.close(_unanswered(error))
             error.told.on_record = True
@@ -74,6 +80,7 @@ class Pipeline:
             tab.close(result)
             return Answer(error.status, _JSON, _rejection(error, exchange.id))
         except GatewayError as error:
+            tab.close(Result(error.status, "failed", 0, code=error.code))
             error.on_record = True
             raise
         except asyncio.CancelledError:
@@ -83,76 +90,130 @@ class Pipeline:
             tab.close(Result(500, "failed", 0, code="internal_error"))
             raise
 
-    async def _admit(self, demand: Demand, now_ms: int) -> Headers:
-        try:
-            admission: Held | Refused = await self._parts.ledger.open(
-                demand.reservation, closed=demand.terms.needs_store
-            )
-        except StoreError as error:
-            message = "The budgets of this key cannot be checked now."
-            headers = (("retry-after", "2"),)
-            raise UnavailableError(message, code="budget_store_unavailable", headers=headers) from error
-        if isinstance(admission, Refused):
-            raise refusal(demand, admission, now_ms=now_ms)
-        return granted_headers(demand, admission)
+    def _plan(self, table: Table, model: Model, name: str) -> Plan | None:
+        """The plan for a model that a Budget sends calls to."""
+        plan = plan_for(table, model, name, draw=self._parts.draw)
+        return None if plan is None else self._parts.dispatcher.available(plan)
 
-    def _tab(self, exchange: Exchange, principal: Principal, ask: Ask, demand: Demand) -> Tab:
-        terms = demand.terms
-        taken = Taken(demand.reservation, terms.model, terms.budgets, terms.limits)
-        return Tab(exchange, principal, ask, taken, self._books)
-
-    async def _serve(self, exchange: Exchange, ask: Ask, demand: Demand, granted: Headers, tab: Tab) -> Answer:
-        parts = self._parts
-        sent = await parts.dispatcher.dispatch(exchange, ask, demand.plan, ceiling=demand.ceiling)
-        most = None if demand.ceiling is None else demand.ceiling * ask.choices
-        meter = Meter(exchange.endpoint, request_bytes=len(exchange.body), most_output_tokens=most)
+    async def _serve(self, call: Call, admitted: Admitted, tab: Tab) -> Answer:
+        parts, exchange, ask, demand = self._parts, call.exchange, call.ask, admitted.demand
+        tries = Tries(call, admitted, tab, self._admission, parts.ledger)
+        sent = await parts.dispatcher.dispatch(exchange, ask, demand.plan, tries, ceiling=demand.ceiling)
+        most = None if demand.ceiling is None else demand.output
+        meter = Meter(exchange.endpoint, input_tokens=demand.bound.likely, most_output_tokens=most)
         if sent.chunks is not None:
-            return Answer(200, (*_EVENTS, *granted), chunks=self._relay(exchange, ask, sent, meter, tab))
+            return Answer(200, (*_EVENTS, *admitted.headers), chunks=self._relay(exchange, ask, sent, meter, tab))
+        if ask.stream:  # it is answered in one piece: what came of it before we die says nothing of what it costs
+            parts.ledger.saw(tab.hold_id, 0, stalled=True)
         try:
             body = await whole(sent.answer, meter, limit_bytes=parts.max_answer_bytes)
         except GatewayError as error:
-            parts.dispatcher.finished(sent.candidate, ok=False)
-            usage = meter.usage() if meter.began else None
-            outcome: Outcome = "partial" if meter.began else "failed"
-            tab.close(Result(error.status, outcome, sent.attempts, sent.candidate, usage, code=error.code))
+            self._close_broken(error, sent, meter, tab)
             raise
         except asyncio.CancelledError:
-            # The upstream answered and was paid for; only the client did not wait for it.
-            tab.close(Result(499, "aborted", sent.attempts, sent.candidate, meter.usage(), code="client_gone"))
+            # The upstream answers and is paid for; only the client did not wait for it.
+            tab.close(Result(499, "aborted", sent.attempts, sent.candidate, code="client_gone"))
             raise
         finally:
             sent.answer.close()
             parts.dispatcher.release(sent.candidate)
         parts.dispatcher.finished(sent.candidate, ok=True)
-        tab.close(Result(200, "ok", sent.attempts, sent.candidate, meter.usage()))
-        return Answer(200, (*_JSON, *granted), body)
+        tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter))
+        return Answer(200, (*_JSON, *admitted.headers), body)
+
+    def _close_broken(self, error: GatewayError, sent: Dispatched, meter: Meter, tab: Tab) -> None:
+        """A plain answer ended before it was one."""
+        self._parts.dispatcher.finished(sent.candidate, ok=False)
+        if meter.began:
+            outcome: Outcome = "partial"
+            tab.close(_answered(error.status, outcome, sent.attempts, sent.candidate, meter, code=error.code))
+            return
+        if isinstance(error, NoAnswerError):
+            tab.over(billed=False)
+        tab.close(Result(error.status, "failed", sent.attempts, sent.candidate, code=error.code))
 
     def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> Relay:
-        parts, candidate = self._parts, sent.candidate
-        first_token_ms = tab.elapsed_ms()
-        due_ms = exchange.started_ms + candidate.model.timeouts.request_ms
         assert sent.chunks is not None
-
-        def end(how: StreamEnd) -> None:
-            if how != "aborted":
-                parts.dispatcher.finished(candidate, ok=how == "ok")
-            status = 499 if how == "aborted" else 200
-            tab.close(Result(status, how, sent.attempts, candidate, meter.usage(), first_token_ms))
-
-        watch = Watch(
-            expired=lambda: parts.monotonic_ms() > due_ms,
-            end=end,
-            closed=lambda: parts.dispatcher.release(candidate),
-        )
+        stream = _Stream(self._parts, exchange, sent, meter, tab)
         return Relay(
             sent.answer,
             sent.chunks,
             meter,
-            watch,
+            Watch(expired=stream.expired, end=stream.end, closed=stream.closed, saw=stream.saw),
             first_chunk=sent.first_chunk,
             keep_usage=ask.usage_wanted,
             request_id=exchange.id,
         )
+
+
+class _Stream:
+    """What a relay tells of, and who wants to know."""
+
+    __slots__ = ("_due_ms", "_first_token_ms", "_handed_ms", "_hold_id", "_meter", "_parts", "_sent", "_tab")
+
+    def __init__(self, parts: Parts, exchange: Exchange, sent: Dispatched, meter: Meter, tab: Tab) -> None:
+        self._parts = parts
+        self._sent = sent
+        self._meter = meter
+        self._tab = tab
+        self._hold_id = tab.hold_id
+        self._first_token_ms = tab.elapsed_ms()
+        self._due_ms = exchange.started_ms + sent.candidate.model.timeouts.request_ms
+        self._handed_ms: float | None = None  # when the client got what it has not come back from
+
+    def expired(self) -> bool:
+        """Whether the time for the whole request is over."""
+        return self._parts.monotonic_ms() > self._due_ms
+
+    def saw(self, tokens: int, stalled: bool) -> None:  # noqa: FBT001  the seam's second word
+        """So many tokens came."""
+        self._handed_ms = self._parts.monotonic_ms() if stalled else None
+        self._parts.ledger.saw(self._hold_id, tokens, stalled=stalled)
+
+    def closed(self) -> None:
+        """The upstream was let go."""
+        self._parts.dispatcher.release(self._sent.candidate)
+
+    def end(self, how: StreamEnd) -> None:
+        """The stream ended."""
+        sent, meter = self._sent, self._meter
+        if how != "aborted":
+            self._parts.dispatcher.finished(sent.candidate, ok=how == "ok")
+        elif meter.reported is None and self._stalled():
+            # What the upstream went on to generate lies unread in some buffer, or came nowhere: nobody knows how much.
+            self._tab.close(Result(499, "aborted", sent.attempts, sent.candidate, code="client_gone"))
+            return
+        status = 499 if how == "aborted" else 200
+        first_token_ms = self._first_token_ms
+        self._tab.close(_answered(status, how, sent.attempts, sent.candidate, meter, first_token_ms=first_token_ms))
+
+    def _stalled(self) -> bool:
+        return self._handed_ms is not None and self._parts.monotonic_ms() - self._handed_ms > STALLED_MS
+
+
+def _answered(
+    status: int,
+    outcome: Outcome,
+    attempts: int,
+    candidate: Candidate,
+    meter: Meter,
+    *,
+    first_token_ms: int | None = None,
+    code: str = "",
+) -> Result:
+    """How an exchange ended that somebody answered, whole or in part."""
+    told = meter.reported
+    return Result(
+        status,
+        outcome,
+        attempts,
+        candidate,
+        meter.usage(),
+        first_token_ms,
+        code,
+        "" if told is None else told.service_tier,
+        None if told is None else told.provider_cost_nusd,
+    )
 
 
 def _unanswered(error: NotDispatchedError) -> Result:
@@ -161,7 +222,7 @@ def _unanswered(error: NotDispatchedError) -> Result:
 
 def _rejection(error: RejectedError, request_id: str) -> bytes:
     """The upstream's own words where they are an error in OpenAI's form, else ours."""
-    if openai.is_error(error.body):
+    if openai_usage.is_error(error.body):
         return error.body
     told = InvalidRequestError(
         f"The upstream refused the request with status {error.status}.", code="upstream_rejected"

@@ -1,178 +1,193 @@
-"""May they?  Takes everything one call needs from the counters, in one atomic store call, or refuses."""
+"""May they?  Takes everything one call needs from the counters, in one atomic store call, or refuses.
 
-import datetime as dt
+What is refused may be asked for in another way: at the next target where one is over its own limits, with a lower
+ceiling where the client named none, from the model that a Budget names for when it is spent.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
-from sluice_contract.money import format_usd
-from sluice_contract.snapshot import Budget, Key, Limit
-from sluice_dataplane.errors import BudgetExhaustedError, ForbiddenError, InvalidRequestError, RateLimitedError
-from sluice_dataplane.exchange import Ask, Exchange, Headers, Plan, Principal
-from sluice_dataplane.limits.store import Charge, Held, Rate, Refused, Reservation
-from sluice_dataplane.pipeline.terms import Line, Terms, Windows, account_of, terms_of
-from sluice_dataplane.usage import pricing
+from sluice_contract.snapshot import Limit, Model
+from sluice_dataplane.config.table import Table
+from sluice_dataplane.errors import GatewayError, JournalError, StoreError
+from sluice_dataplane.exchange import Candidate, Headers, Plan
+from sluice_dataplane.limits.store import Held, Refused, Reservation
+from sluice_dataplane.pipeline.amounts import Call
+from sluice_dataplane.pipeline.demand import Demand, Demands
+from sluice_dataplane.pipeline.refusals import granted_headers, journal_away, refusal, store_away, wait_of
+from sluice_dataplane.usage import crash
+from sluice_dataplane.usage.draft import Draft
+from sluice_dataplane.usage.ledger import Away, Ledger
 
-RATE_OUTPUT_GUESS: Final = 1_024  # of output, for token rates; the settlement puts it right
-SLOT_RETRY_MS: Final = 1_000
+MAX_CLAMPS: Final = 3  # others take what was left while we ask again
+MAX_SHARES: Final = 100_000
+
+Planner = Callable[[Table, Model, str], Plan | None]  # the plan for a model, however it was asked for; None: no target
 
 
-class Demand(msgspec.Struct, frozen=True, gc=False):
-    """What one call will take: its terms, the reservation that covers them, and the ceiling it must be sent with.
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """A call that may be sent: what was taken for it, and what its client is told.
 
-    ``plan`` holds only candidates that every rule allows.  ``ceiling`` None leaves the client's body alone.
+    ``ids`` names the further holds it may take.
     """
 
-    terms: Terms
-    plan: Plan
-    reservation: Reservation
-    ceiling: int | None
+    demand: Demand
+    headers: Headers
+    ids: Iterator[str]
 
 
-class Demands:
-    """Works out demands; what does not change from call to call is kept with the rules of the table."""
+class Admission:
+    """Asks the ledger for what calls need.  *draw* gives numbers in [0, 1)."""
 
-    def __init__(self, *, hold_ttl_ms: int, default_ceiling: int) -> None:
-        self._hold_ttl_ms = hold_ttl_ms
-        self._default_ceiling = default_ceiling
-        self._windows = Windows()
+    def __init__(self, ledger: Ledger, demands: Demands, *, draw: Callable[[], float] = random.random) -> None:
+        self._ledger = ledger
+        self._demands = demands
+        self._draw = draw
+        self._shares: dict[str, int] = {}  # account of a watched budget → what was used of it when last heard of
 
-    def of(self, exchange: Exchange, principal: Principal, ask: Ask, plan: Plan, *, now_ms: int) -> Demand:
-        """What *ask* takes at most, before anything is taken.
+    async def admit(self, call: Call, plan: Plan, planner: Planner) -> Admitted:
+        """Take what *call* needs; by the time an error is raised, nothing is held.
 
         Raises:
-            ForbiddenError: the key names a Budget that is not there.
-            InvalidRequestError: a cost budget covers the call and no target of the plan has a price.
+            ForbiddenError, InvalidRequestError: see :meth:`Demands.of`.
+            RateLimitedError, BudgetExhaustedError: a limit or a Budget has no room for it.
+            UnavailableError: the counters or the journal are away, and this call may not go without them.
         """
-        key = principal.key
-        if key.missing_budgets:
-            missing = ", ".join(key.missing_budgets)
-            raise ForbiddenError(f"This key needs a Budget that does not exist: {missing}.", code="budget_not_found")
-        rules = exchange.table.rules(key, plan.model, ask.model)
-        terms = rules.prepared
-        if not isinstance(terms, Terms) or not terms.hold_at(now_ms, plan.model):
-            terms = rules.prepared = terms_of(rules, key, plan.model, self._windows, now_ms=now_ms)
-        if terms.priced:
-            plan = _priced(plan)
-        ceiling = self._ceiling(exchange, ask, terms)
-        rates = _rates(terms, exchange.body, ask) if terms.counts_tokens else terms.rates
-        charges = _charges(terms, key, exchange, ask, plan, (ceiling or 0) * ask.choices) if terms.lines else ()
-        return Demand(terms, plan, Reservation(exchange.id, rates, terms.slots, charges, self._hold_ttl_ms), ceiling)
+        ids = _further_ids(call.exchange.id)
+        demand = self._demands.of(call, plan)
+        model = self._due(demand)
+        if model is not None:
+            demand = self._downgraded(call, demand, model, planner, call.exchange.id) or demand
+        taken, outcome = await self._take(call, demand)
+        model = self._told(taken, outcome)
+        if model is not None:
+            instead = self._downgraded(call, demand, model, planner, next(ids))
+            if instead is not None:
+                if isinstance(outcome, Held):
+                    self._ledger.settle(crash.void(taken.reservation), None)
+                taken, outcome = await self._take(call, instead)
+        if isinstance(outcome, Refused):
+            raise refusal(taken, outcome, now_ms=call.now_ms)
+        return Admitted(taken, granted_headers(taken, outcome), ids)
 
-    def _ceiling(self, exchange: Exchange, ask: Ask, terms: Terms) -> int | None:
-        if not terms.bounded or exchange.endpoint == "embeddings":
-            return None  # nobody here needs a bound: the client's body stays as it is
-        allowed, asked = terms.ceiling, ask.max_output_tokens
-        if allowed is None:
-            return self._default_ceiling if asked is None else asked
-        return allowed if asked is None else min(allowed, asked)
+    async def further(
+        self, call: Call, admitted: Admitted, candidate: Candidate, *, charges: bool, number: int
+    ) -> tuple[Reservation, tuple[Limit, ...]]:
+        """Take what attempt *number*, at *candidate*, needs besides what is held; see :meth:`Demands.further`.
+
+        Raises:
+            GatewayError: there is no room for it, or it cannot be asked for; nothing was taken.
+        """
+        demand = admitted.demand
+        reservation, limits = self._demands.further(demand, call, candidate, next(admitted.ids), charges=charges)
+        draft = None
+        if charges:
+            record = msgspec.structs.replace(
+                demand.draft.record,
+                target=candidate.target.name,
+                upstream_model=candidate.upstream_model,
+                price_version="" if candidate.target.price is None else candidate.target.price.version,
+                attempt=number,
+                attempts=number,
+            )
+            draft = msgspec.structs.replace(demand.draft, record=record)
+        away = demand.terms.away if charges else "Open"
+        outcome = await self._open(reservation, draft, away)
+        if isinstance(outcome, Refused):
+            same = msgspec.structs.replace(demand, reservation=reservation, limits=demand.terms.limits + limits)
+            own = len(demand.terms.limits) if outcome.kind == "rate" else 0
+            raise refusal(same, msgspec.structs.replace(outcome, index=own + outcome.index), now_ms=call.now_ms)
+        return reservation, limits
+
+    async def _take(self, call: Call, demand: Demand) -> tuple[Demand, Held | Refused]:
+        """Take *demand*, or what may stand in for it; of several refusals the one that ends first."""
+        refused: tuple[Demand, Refused] | None = None
+        clamps = 0
+        while True:
+            outcome = await self._open(demand.reservation, demand.draft, demand.terms.away)
+            if isinstance(outcome, Held):
+                return demand, outcome
+            other: Demand | None = None
+            if outcome.kind == "charge" and clamps < MAX_CLAMPS:
+                clamps += 1
+                other = self._demands.clamped(call, demand, outcome.index, outcome.available)
+            elif outcome.kind == "rate" and outcome.index >= len(demand.terms.limits):
+                if refused is None or wait_of(outcome) < wait_of(refused[1]):
+                    refused = demand, outcome
+                other = self._demands.elsewhere(call, demand)
+                if other is None:
+                    return refused
+            if other is None:
+                return demand, outcome
+            demand = other
+
+    async def _open(self, reservation: Reservation, draft: Draft | None, away: Away) -> Held | Refused:
+        try:
+            return await self._ledger.open(reservation, draft=draft, away=away)
+        except StoreError as error:
+            raise store_away(self._draw) from error
+        except JournalError as error:
+            raise journal_away(error, self._draw) from error
+
+    def _due(self, demand: Demand) -> str | None:
+        """The model that a Budget of *demand* sends calls to from the share on that it had when last heard of."""
+        if not demand.terms.watched:
+            return None
+        shares = self._shares
+        for line, charge in zip(demand.terms.lines, demand.reservation.charges, strict=True):
+            percent = line.budget.downgrade_percent
+            if percent is not None and shares.get(charge.account, 0) * 100 >= percent * charge.limit:
+                return line.budget.downgrade_model
+        return None
+
+    def _told(self, demand: Demand, outcome: Held | Refused) -> str | None:
+        """The model to serve the call instead, by what the store says now; remembers what it says."""
+        terms = demand.terms
+        if "downgraded" in terms.record.flags:
+            self._remember(demand, outcome)
+            return None
+        if isinstance(outcome, Refused) and outcome.kind == "charge":
+            budget = terms.lines[outcome.index].budget
+            if budget.on_exhausted == "Downgrade":
+                return budget.downgrade_model
+        if not terms.watched:
+            return None
+        self._remember(demand, outcome)
+        return self._due(demand)
+
+    def _remember(self, demand: Demand, outcome: Held | Refused) -> None:
+        if len(self._shares) >= MAX_SHARES:
+            self._shares.clear()
+        lines, charges = demand.terms.lines, demand.reservation.charges
+        if isinstance(outcome, Held):
+            for line, charge, remaining in zip(lines, charges, outcome.remaining, strict=True):
+                if line.budget.downgrade_percent is not None:
+                    self._shares[charge.account] = charge.limit - remaining - charge.amount
+        elif outcome.kind == "charge" and lines[outcome.index].budget.downgrade_percent is not None:
+            charge = charges[outcome.index]
+            self._shares[charge.account] = charge.limit - outcome.available
+
+    def _downgraded(self, call: Call, demand: Demand, name: str, planner: Planner, hold_id: str) -> Demand | None:
+        """*demand* for the model called *name*; None where that cannot serve it."""
+        table, asked = call.exchange.table, demand.terms.model
+        model = table.model_for(name)
+        plan = None if model is None or model is asked else planner(table, model, name)
+        if plan is None:
+            return None
+        try:
+            instead = self._demands.of(call, plan, instead_of=asked)
+        except GatewayError:
+            return None
+        if instead.reservation.id == hold_id:
+            return instead
+        reservation = instead.reservation
+        renamed = Reservation(hold_id, reservation.rates, reservation.slots, reservation.charges, reservation.ttl_ms)
+        return msgspec.structs.replace(instead, reservation=renamed)
 
 
-def _priced(plan: Plan) -> Plan:
-    """*plan* without the targets whose cost nobody knows, since a budget in money must hold it."""
-    priced = tuple([each for each in plan.candidates if each.target.price is not None or each.target.free])
-    if not priced:
-        message = f"The model {plan.model.name!r} has no price, so that no budget can hold its cost."
-        raise InvalidRequestError(message, code="model_unpriced", param="model")
-    return plan if len(priced) == len(plan.candidates) else Plan(plan.model, priced)
-
-
-def _charges(terms: Terms, key: Key, exchange: Exchange, ask: Ask, plan: Plan, output_bound: int) -> tuple[Charge, ...]:
-    input_bound = pricing.input_bound(exchange.body)
-    charges = []
-    for line in terms.lines:
-        match line.measure:
-            case "Cost":
-                prices = [each.target.price for each in plan.candidates if each.target.price is not None]
-                amount = pricing.cost_bound(prices, input_tokens=input_bound, output_tokens=output_bound)
-            case "TotalTokens":
-                amount = input_bound + output_bound
-            case "InputTokens":
-                amount = input_bound
-            case "OutputTokens":
-                amount = output_bound
-            case "One":
-                amount = 1
-        account = line.account or account_of(line, key, ask)
-        charges.append(Charge(account, amount, line.limit, line.expires_at_ms, line.enforced))
-    return tuple(charges)
-
-
-def _rates(terms: Terms, body: bytes, ask: Ask) -> tuple[Rate, ...]:
-    guess_in = -(-len(body) // 4)
-    guess_out = min(ask.max_output_tokens or RATE_OUTPUT_GUESS, RATE_OUTPUT_GUESS) * ask.choices
-    costs = {"Requests": 1, "InputTokens": guess_in, "OutputTokens": guess_out, "TotalTokens": guess_in + guess_out}
-    return tuple(
-        [
-            Rate(rate.bucket, costs[limit.unit], rate.amount, rate.window_ms, rate.burst)
-            for rate, limit in zip(terms.rates, terms.limits, strict=True)
-        ]
-    )
-
-
-def refusal(demand: Demand, refused: Refused, *, now_ms: int) -> RateLimitedError | BudgetExhaustedError:
-    """What the client is told when the store refuses: which rule, and when another try is worth it."""
-    if refused.kind == "charge":
-        return _exhausted(demand.terms.lines[refused.index], refused, now_ms)
-    if refused.kind == "slot":
-        limit = demand.reservation.slots[refused.index].limit
-        message = f"This key already has {limit} calls in flight, which is its limit."
-        return RateLimitedError(message, code="too_many_parallel_requests", headers=_retry_after(SLOT_RETRY_MS))
-    rule = demand.terms.limits[refused.index]
-    if rule.amount == 0:
-        return RateLimitedError(f"The limit {rule.name!r} allows nothing.", headers=(("x-should-retry", "false"),))
-    message = f"Over the limit {rule.name!r}: {rule.amount} {rule.unit} per {rule.window_ms / 1000:g} s."
-    wait_ms = refused.retry_after_ms or SLOT_RETRY_MS
-    exhausted = (*_retry_after(wait_ms), *rate_headers(rule, remaining=0, reset_ms=wait_ms))
-    return RateLimitedError(message, headers=exhausted)
-
-
-def _exhausted(line: Line, refused: Refused, now_ms: int) -> BudgetExhaustedError:
-    budget, window = line.budget, line.window
-    amount = format_usd if budget.unit == "Cost" else str
-    unit = "USD" if budget.unit == "Cost" else budget.unit
-    resets = dt.datetime.fromtimestamp(window.end_ms / 1000, dt.UTC).isoformat(timespec="seconds")
-    never = budget.period.unit is None
-    message = (
-        f"The Budget {budget.namespace}/{budget.name} does not hold this call: "
-        f"{amount(max(refused.available, 0))} {unit} are left of {amount(line.limit)} {unit} "
-        f"in the window {window.id}; " + ("it does not reset." if never else f"it resets at {resets}.")
-    )
-    headers: Headers = (("x-should-retry", "false"), ("x-sluice-budget", f"{budget.namespace}/{budget.name}"))
-    if not never:
-        headers += (("x-sluice-budget-reset", resets), *_retry_after(window.end_ms - now_ms))
-    return BudgetExhaustedError(message, headers=headers)
-
-
-def _retry_after(wait_ms: int) -> Headers:
-    return (("retry-after", str(max(-(-wait_ms // 1000), 1))), ("retry-after-ms", str(max(wait_ms, 1))))
-
-
-def granted_headers(demand: Demand, held: Held) -> Headers:
-    """What an admitted client is told of its limits and of budgets that are nearly, or already, spent."""
-    terms = demand.terms
-    headers: list[tuple[str, str]] = []
-    for rule, state in zip(terms.limits, held.rates, strict=True):
-        headers += rate_headers(rule, remaining=state.remaining, reset_ms=state.reset_ms)
-    if terms.warns:
-        for line, remaining in zip(terms.lines, held.remaining, strict=True):
-            headers += _warning(line.budget, line.limit, remaining)
-    return tuple(headers)
-
-
-def _warning(budget: Budget, limit: int, remaining: int) -> Headers:
-    used_percent = 100 if limit <= 0 else (limit - remaining) * 100 // limit
-    over = remaining < 0 and budget.on_exhausted == "Warn" and budget.mode != "Observe"
-    if over or any(used_percent >= percent for percent in budget.header_percents):
-        return (("x-sluice-budget-warning", f"{budget.namespace}/{budget.name}; used={used_percent}%"),)
-    return ()
-
-
-def rate_headers(rule: Limit, *, remaining: int, reset_ms: int) -> Headers:
-    """OpenAI's ``x-ratelimit-*`` headers for one limit; later limits of the same kind overwrite earlier ones."""
-    kind = "requests" if rule.unit == "Requests" else "tokens"
-    return (
-        (f"x-ratelimit-limit-{kind}", str(rule.amount)),
-        (f"x-ratelimit-remaining-{kind}", str(remaining)),
-        (f"x-ratelimit-reset-{kind}", f"{reset_ms / 1000:g}s"),
-    )
+def _further_ids(exchange_id: str) -> Iterator[str]:
+    return (f"{exchange_id}~{number}" for number in itertools.count(2))

@@ -3,20 +3,15 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from sluice_contract.snapshot import RetryCause, Timeouts
+from sluice_contract.snapshot import Timeouts
 from sluice_dataplane.dialects import openai
-from sluice_dataplane.errors import (
-    GatewayError,
-    RateLimitedError,
-    UnavailableError,
-    UpstreamFailedError,
-    UpstreamTimeoutError,
-)
+from sluice_dataplane.errors import GatewayError, UnavailableError, UpstreamFailedError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Headers, Plan, UpstreamRequest
+from sluice_dataplane.pipeline.failures import Failure, failed, nobody, retry_after_ms, turned_away
 from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer, Upstreams
 
@@ -36,7 +31,7 @@ class Dispatched(msgspec.Struct, frozen=True):
 
 
 class NotDispatchedError(Exception):
-    """Nobody answered.  ``told`` is what the client is told; nothing was billed by anyone we know of."""
+    """Nobody answered.  ``told`` is what the client is told."""
 
     def __init__(self, told: GatewayError, *, attempts: int, candidate: Candidate | None) -> None:
         super().__init__(told.message)
@@ -56,11 +51,20 @@ class RejectedError(Exception):
         self.candidate = candidate
 
 
-class _Failure(msgspec.Struct, frozen=True):
-    """One attempt that came to nothing: why, and what the client is told if it was the last."""
+class Attempts(Protocol):
+    """Who takes what attempts need, and is told what becomes of them.  They count from 1."""
 
-    cause: RetryCause | None  # None: another attempt would not help
-    told: GatewayError
+    async def begin(self, candidate: Candidate, number: int) -> GatewayError | None:
+        """Take what attempt *number*, at *candidate*, needs; why it may not be made, None where it may."""
+        ...
+
+    def sent(self, candidate: Candidate, number: int) -> None:
+        """It is sent now: until :meth:`over` the provider may charge for it."""
+        ...
+
+    def over(self, told: GatewayError | None, *, billed: bool) -> None:
+        """It came to nothing; *billed*: the provider may charge for it all the same."""
+        ...
 
 
 class Dispatcher:
@@ -81,7 +85,18 @@ class Dispatcher:
         self._sleep = sleep
         self._draw = draw
 
-    async def dispatch(self, exchange: Exchange, ask: Ask, plan: Plan, *, ceiling: int | None) -> Dispatched:
+    def available(self, plan: Plan) -> Plan:
+        """*plan* without the candidates that are set aside now; all of it where that is all of them."""
+        candidates = plan.candidates
+        if len(candidates) == 1:
+            return plan
+        now_ms = int(self._monotonic_ms())
+        available = tuple([each for each in candidates if self._health.is_available(each.model, each.target, now_ms)])
+        return Plan(plan.model, available) if 0 < len(available) < len(candidates) else plan
+
+    async def dispatch(
+        self, exchange: Exchange, ask: Ask, plan: Plan, attempts: Attempts, *, ceiling: int | None
+    ) -> Dispatched:
         """The first usable answer.  The caller closes ``answer`` and calls :meth:`release` for its candidate.
 
         Raises:
@@ -89,31 +104,36 @@ class Dispatcher:
             RejectedError: a candidate refused the request as such.
         """
         retry, timeouts = plan.model.retry, plan.model.timeouts
-        failure: _Failure | None = None
-        attempts = 0
+        failure: Failure | None = None
+        number = 0
         last: Candidate | None = None
         for round_, candidate in self._order(plan):
-            if attempts > retry.attempts or self._left_ms(exchange, timeouts) <= 0:
+            if number > retry.attempts or self._left_ms(exchange, timeouts) <= 0:
                 break
             if round_ and not await self._worth_again(candidate, round_):
                 continue
             if not self._health.acquire(candidate.model, candidate.target):
                 continue
-            attempts, last = attempts + 1, candidate
             kept = False
             try:
-                tried = await self._attempt(exchange, ask, candidate, attempts, ceiling, timeouts)
+                refused = await attempts.begin(candidate, number + 1)
+                if refused is not None:
+                    failure = failure or Failure(None, refused)
+                    continue
+                number, last = number + 1, candidate
+                tried = await self._attempt(exchange, ask, candidate, number, ceiling, timeouts, attempts)
                 kept = isinstance(tried, Dispatched)
             finally:
                 if not kept:
                     self.release(candidate)
             if isinstance(tried, Dispatched):
                 return tried
+            attempts.over(tried.told, billed=tried.billed)
             failure = tried
             if failure.cause is None or failure.cause not in retry.causes:
                 break
-        told = failure.told if failure is not None else _nobody(plan)
-        raise NotDispatchedError(told, attempts=attempts, candidate=last)
+        told = failure.told if failure is not None else nobody(plan)
+        raise NotDispatchedError(told, attempts=number, candidate=last)
 
     def release(self, candidate: Candidate) -> None:
         """The candidate's answer was read to its end, or given up."""
@@ -124,14 +144,9 @@ class Dispatcher:
         self._record(candidate, ok=ok)
 
     def _order(self, plan: Plan) -> Iterator[tuple[int, Candidate]]:
-        """Available candidates in the plan's order, round after round; if none is available, all of them."""
-        now_ms = int(self._monotonic_ms())
-        candidates = plan.candidates
-        if len(candidates) > 1:
-            available = [c for c in candidates if self._health.is_available(c.model, c.target, now_ms)]
-            candidates = tuple(available) or candidates
+        """The candidates in the plan's order, round after round."""
         for round_ in range(1 + plan.model.retry.attempts):
-            for candidate in candidates:
+            for candidate in plan.candidates:
                 yield round_, candidate
 
     async def _worth_again(self, candidate: Candidate, round_: int) -> bool:
@@ -145,14 +160,21 @@ class Dispatcher:
         return timeouts.request_ms - int(self._monotonic_ms() - exchange.started_ms)
 
     async def _attempt(
-        self, exchange: Exchange, ask: Ask, candidate: Candidate, number: int, ceiling: int | None, timeouts: Timeouts
-    ) -> Dispatched | _Failure:
+        self,
+        exchange: Exchange,
+        ask: Ask,
+        candidate: Candidate,
+        number: int,
+        ceiling: int | None,
+        timeouts: Timeouts,
+        attempts: Attempts,
+    ) -> Dispatched | Failure:
         upstream = candidate.upstream
         credential = None
         if upstream.credential_id is not None:
             credential = exchange.table.credentials.get(upstream.credential_id)
             if credential is None:
-                return _Failure(
+                return Failure(
                     "ServerError", UnavailableError("The provider's credential is missing.", code="provider_not_ready")
                 )
         body = openai.request_body(
@@ -170,100 +192,57 @@ class Dispatcher:
             first_byte_ms=min(timeouts.first_token_ms, left_ms) if ask.stream else left_ms,
             between_bytes_ms=timeouts.between_tokens_ms,
         )
+        attempts.sent(candidate, number)
         try:
             answer = await self._upstreams.send(upstream, request, credential=credential, patience=patience)
         except AttemptFailedError as error:
             self._record(candidate, ok=False)
-            return _failed(error)
+            return failed(error)
         kept = False
         try:
-            taken = await self._take(answer, ask, candidate, number)
+            taken = await self._take(answer, ask, candidate, number, attempts)
             kept = isinstance(taken, Dispatched)
         except AttemptFailedError as error:
             self._record(candidate, ok=False)
-            return _failed(error)
+            return failed(error)
         else:
             return taken
         finally:
             if not kept:
                 answer.close()
 
-    async def _take(self, answer: UpstreamAnswer, ask: Ask, candidate: Candidate, number: int) -> Dispatched | _Failure:
+    async def _take(
+        self, answer: UpstreamAnswer, ask: Ask, candidate: Candidate, number: int, attempts: Attempts
+    ) -> Dispatched | Failure:
         if answer.status >= 300:
-            return await self._turned_away(answer, candidate, number)
+            return await self._turned_away(answer, candidate, number, attempts)
         if not ask.stream or not _is_event_stream(answer.headers):
             return Dispatched(candidate, answer, number)
         chunks = answer.chunks()
         first = await anext(chunks, b"")
         if not first:
             self._record(candidate, ok=False)
-            return _Failure("ServerError", UpstreamFailedError("The upstream ended its stream before it began."))
+            return Failure("ServerError", UpstreamFailedError("The upstream ended its stream before it began."))
         return Dispatched(candidate, answer, number, first, chunks)
 
-    async def _turned_away(self, answer: UpstreamAnswer, candidate: Candidate, number: int) -> _Failure:
+    async def _turned_away(
+        self, answer: UpstreamAnswer, candidate: Candidate, number: int, attempts: Attempts
+    ) -> Failure:
         status = answer.status
         if status == 429:
-            rest_ms = retry_after_ms(answer.headers)
-            self._health.rest(candidate.model, candidate.target, int(self._monotonic_ms()) + (rest_ms or 1_000))
-            headers = (("retry-after", str(-(-rest_ms // 1000))),) if rest_ms else ()
-            return _Failure(
-                "RateLimited", RateLimitedError("The upstream's own rate limit is reached.", headers=headers)
-            )
-        if status >= 500:
-            self._record(candidate, ok=False)
-            wait_ms = retry_after_ms(answer.headers)
-            headers = (("retry-after", str(-(-wait_ms // 1000))),) if wait_ms else ()
-            if status in (503, 529):
-                return _Failure(
-                    "ServerError",
-                    UnavailableError("The upstream is overloaded.", code="upstream_unavailable", headers=headers),
-                )
-            if status in (504, 524):
-                return _Failure("ServerError", UpstreamTimeoutError("The upstream timed out."))
-            return _Failure("ServerError", UpstreamFailedError(f"The upstream failed with status {status}."))
-        self._record(candidate, ok=True)
-        if status in (401, 403, 407):
-            # Our credential was refused: that is between us and the provider, and no fault of the client's key.
-            return _Failure(
-                None,
-                UpstreamFailedError("The upstream refused the gateway's own credential.", code="upstream_auth_error"),
-            )
-        if status < 400:
-            return _Failure(None, UpstreamFailedError("The upstream answered with a redirect, which is not followed."))
+            rest_ms = retry_after_ms(answer.headers) or 1_000
+            self._health.rest(candidate.model, candidate.target, int(self._monotonic_ms()) + rest_ms)
+        else:
+            self._record(candidate, ok=status < 500)
+        failure = turned_away(status, answer.headers)
+        if failure is not None:
+            return failure
+        attempts.over(None, billed=False)
         raise RejectedError(status, await answer.read(MAX_ERROR_BYTES), attempts=number, candidate=candidate)
 
     def _record(self, candidate: Candidate, *, ok: bool) -> None:
         self._health.record(candidate.model, candidate.target, ok=ok, now_ms=int(self._monotonic_ms()))
 
 
-def _nobody(plan: Plan) -> GatewayError:
-    message = f"Every target of {plan.model.name!r} is busy."
-    return UnavailableError(message, code="overloaded", headers=(("retry-after", "1"),))
-
-
-def _failed(error: AttemptFailedError) -> _Failure:
-    match error.cause:
-        case "ConnectFailure":
-            return _Failure(
-                "ConnectFailure", UpstreamFailedError("The upstream cannot be reached.", code="upstream_unreachable")
-            )
-        case "Timeout":
-            return _Failure("Timeout", UpstreamTimeoutError("The upstream did not answer in time."))
-        case "Refused":
-            return _Failure("ConnectFailure", UpstreamFailedError(f"The gateway may not call this upstream: {error}."))
-        case "Protocol":
-            return _Failure("ServerError", UpstreamFailedError("The upstream's answer is not a valid answer."))
-
-
 def _is_event_stream(headers: Headers) -> bool:
     return any(name == "content-type" and value.startswith("text/event-stream") for name, value in headers)
-
-
-def retry_after_ms(headers: Headers) -> int:
-    """The wait that *headers* ask for: ``retry-after-ms`` or ``retry-after`` in seconds; 0 if none is readable."""
-    found = dict(headers)
-    for name, factor in (("retry-after-ms", 1), ("retry-after", 1000)):
-        text = found.get(name, "")
-        if text.replace(".", "", 1).isdecimal():
-            return min(int(float(text) * factor), 3_600_000)
-    return 0

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from sluice_dataplane.dialects import openai
+from sluice_dataplane.dialects import openai, openai_usage
 from sluice_dataplane.dialects.sse import Frame, SseError, SseFramer
 from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamTimeoutError, error_body
 from sluice_dataplane.upstream.seam import AttemptFailedError, UpstreamAnswer
@@ -20,11 +20,16 @@ StreamEnd = Literal["ok", "partial", "aborted"]
 _BROKEN: Final = "The upstream broke off its answer."
 
 
+class NoAnswerError(UpstreamFailedError):
+    """What came is whole, and no answer: nobody charges for it."""
+
+
 async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> bytes:
     """A plain answer's body, metered.
 
     Raises:
-        UpstreamFailedError: it broke off, is over *limit_bytes*, or is no JSON answer.
+        NoAnswerError: it came whole, and is no JSON answer.
+        UpstreamFailedError: it broke off, or is over *limit_bytes*.
         UpstreamTimeoutError: it did not come in time.  In both cases the meter has seen what did come of an answer.
     """
     try:
@@ -35,11 +40,13 @@ async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> by
             raise UpstreamTimeoutError("The upstream did not finish its answer in time.") from None
         raise UpstreamFailedError(_BROKEN) from None
     try:
-        meter.reported = openai.answer_usage(body)
+        meter.reported = openai_usage.answer_usage(body)
     except ValueError:
-        if openai.begins_answer(body):
-            meter.saw_body(body)
-        raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
+        message = "The upstream's answer is not a valid answer."
+        if not openai_usage.begins_answer(body):
+            raise NoAnswerError(message) from None
+        meter.saw_body(body)
+        raise UpstreamFailedError(message) from None
     meter.saw_body(body)
     return body
 
@@ -50,19 +57,21 @@ async def _see_beginning(answer: UpstreamAnswer, meter: Meter) -> None:
     with contextlib.suppress(AttemptFailedError):
         async for chunk in answer.chunks():
             came += chunk
-    if openai.begins_answer(came):
+    if openai_usage.begins_answer(came):
         meter.saw_body(came)
 
 
 class Watch(msgspec.Struct, frozen=True):
     """Who is told: ``end`` exactly once with how the stream ended, ``closed`` exactly once when the upstream is let go.
 
-    ``expired`` says whether the time for the whole request is over.
+    ``saw`` before and after each wait for the upstream: how many tokens came so far, and whether more may come that
+    nobody reads.  ``expired`` says whether the time for the whole request is over.
     """
 
     expired: Callable[[], bool]
     end: Callable[[StreamEnd], None]
     closed: Callable[[], None]
+    saw: Callable[[int, bool], None]
 
 
 class Relay:
@@ -103,6 +112,8 @@ class Relay:
             try:
                 if self._pending is None:
                     self._check_time()
+                    # What piled up while the client did not read comes at once; after that we read all there is.
+                    self._watch.saw(self._meter.output_tokens, False)  # noqa: FBT003  the seam's second word
                     chunk = await anext(self._chunks, b"")
                 else:
                     chunk, self._pending = self._pending, None
@@ -115,6 +126,7 @@ class Relay:
             except SseError:
                 out = self._break_off(UpstreamFailedError("The upstream's stream is not valid."))
             if out:
+                self._watch.saw(self._meter.output_tokens, True)  # noqa: FBT003  until the client asks for more
                 return out
         raise StopAsyncIteration
 
@@ -141,7 +153,7 @@ class Relay:
                     self._tell_end("ok")
                 else:
                     if b'"usage"' in data:
-                        usage, alone = openai.chunk_usage(data)
+                        usage, alone = openai_usage.chunk_usage(data)
                         if usage is not None:
                             meter.reported = usage
                             if alone and not self._keep_usage:

@@ -23,12 +23,18 @@ def resolve(table: Table, principal: Principal, ask: Ask, *, draw: Callable[[], 
     if model is None:
         message = f"The model {ask.model!r} does not exist or you do not have access to it."
         raise UnknownModelError(message, param="model")
-    candidates = tuple(_candidates(table, model, ask.model, draw, depth=0))
-    if not candidates:
+    plan = plan_for(table, model, ask.model, draw=draw)
+    if plan is None:
         raise UnavailableError(
             f"The model {ask.model!r} has no target that can serve it now.", code="provider_not_ready"
         )
-    return Plan(model, candidates)
+    return plan
+
+
+def plan_for(table: Table, model: Model, name: str, *, draw: Callable[[], float]) -> Plan | None:
+    """The plan for *model*, asked for by *name*, whoever may use it; None where it has no target that is served."""
+    candidates = tuple(_candidates(table, model, name, draw, depth=0))
+    return Plan(model, candidates) if candidates else None
 
 
 def _candidates(

@@ -1,24 +1,31 @@
-"""Square up: what was held becomes what was used, exactly once, whatever happened in between."""
+"""Square up: what was held becomes what was used, exactly once, whatever happened in between.
+
+An exchange is one attempt or several.  Each attempt that may have been billed has a record of its own; what nobody saw
+the end of is billed as the most it can have been.
+"""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from sluice_contract.snapshot import Budget, Limit, Model
+from sluice_contract.snapshot import Limit, Model
 from sluice_contract.usage import Outcome, TokenUsage, UsageRecord
-from sluice_dataplane.exchange import Ask, Candidate, Exchange, Principal
-from sluice_dataplane.limits.store import KeyUsage, Reservation, Settlement
+from sluice_dataplane.exchange import Candidate, Exchange
+from sluice_dataplane.limits.store import Reservation, Settlement
+from sluice_dataplane.pipeline.demand import Demand
 from sluice_dataplane.usage import pricing
+from sluice_dataplane.usage.crash import key_usage_of, spent_of
 
-DAY_MS: Final = 86_400_000
 _NOTHING: Final = TokenUsage()
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """How an exchange ended.  ``usage`` None: nothing was used, everything held is given back."""
+    """How an exchange ended.  ``usage`` None: nothing is known to be used.
+
+    ``service_tier`` and ``provider_cost_nusd`` are what the provider says of it.
+    """
 
     status: int
     outcome: Outcome
@@ -27,18 +34,8 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     usage: TokenUsage | None = None
     first_token_ms: int | None = None
     code: str = ""
-
-
-class Held(msgspec.Struct, frozen=True, gc=False):
-    """What was taken for one exchange: the budgets of its charges and the limits of its rates, in their order.
-
-    ``model`` is the one that was asked for.
-    """
-
-    reservation: Reservation
-    model: Model
-    budgets: tuple[Budget, ...]
-    limits: tuple[Limit, ...]
+    service_tier: str = ""
+    provider_cost_nusd: int | None = None
 
 
 class Settles(Protocol):
@@ -58,110 +55,204 @@ class Books(msgspec.Struct, frozen=True):
     monotonic_ms: Callable[[], float]
 
 
+class _Attempt(msgspec.Struct, frozen=True, gc=False):
+    """One that was sent; ``number`` counts from 1."""
+
+    candidate: Candidate
+    number: int
+    status: int = 504
+    code: str = "unanswered"
+
+
+class _Hold:
+    """One hold of the exchange.
+
+    The first ``own`` of ``limits`` are the key's and the model's, the others ``candidate``'s, of which attempt
+    ``number`` made use; 0: none did.  ``lost`` is the attempt that it pays for though nobody saw its end.
+    """
+
+    __slots__ = ("candidate", "limits", "lost", "number", "own", "reservation")
+
+    def __init__(self, reservation: Reservation, limits: tuple[Limit, ...], own: int, candidate: Candidate) -> None:
+        self.reservation = reservation
+        self.limits = limits
+        self.own = own
+        self.candidate = candidate
+        self.number = 0
+        self.lost: _Attempt | None = None
+
+
 class Tab:
     """One exchange's open tab; :meth:`close` may be called from any number of places, the first one counts."""
 
-    __slots__ = ("_ask", "_books", "_closed", "_exchange", "_held", "_principal")
+    __slots__ = ("_books", "_closed", "_demand", "_exchange", "_flying", "_holds", "_paying")
 
-    def __init__(self, exchange: Exchange, principal: Principal, ask: Ask, held: Held, books: Books) -> None:
+    def __init__(self, exchange: Exchange, demand: Demand, books: Books) -> None:
         self._exchange = exchange
-        self._principal = principal
-        self._ask = ask
-        self._held = held
+        self._demand = demand
         self._books = books
         self._closed = False
+        first = _Hold(demand.reservation, demand.limits, len(demand.terms.limits), demand.plan.candidates[0])
+        self._paying = first  # for the attempt under way
+        self._holds = [first]
+        self._flying: _Attempt | None = None
+
+    @property
+    def hold_id(self) -> str:
+        """The hold that pays for the attempt under way."""
+        return self._paying.reservation.id
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the exchange arrived."""
         return int(self._books.monotonic_ms() - self._exchange.started_ms)
 
+    def lacks(self, candidate: Candidate, *, limited: bool) -> tuple[bool, bool]:
+        """Whether a further hold must be taken before *candidate* is tried, and whether Budgets must hold it too.
+
+        *limited* is whether attempts at *candidate* fall under limits of its own.
+        """
+        first = self._holds[0]
+        covered = not limited or (first.number == 0 and first.candidate is candidate)
+        spent = self._paying.lost is not None
+        return spent or not covered, spent
+
+    def take(self, reservation: Reservation, limits: tuple[Limit, ...], candidate: Candidate, *, charged: bool) -> None:
+        """A further hold was taken, ``charged`` where Budgets hold it too; it is settled with the others."""
+        hold = _Hold(reservation, limits, 0, candidate)
+        self._holds.append(hold)
+        if charged:
+            self._paying = hold
+
+    def sent(self, candidate: Candidate, number: int) -> None:
+        """Attempt *number* is about to be sent: until :meth:`over` or :meth:`close` it may be billed."""
+        self._flying = _Attempt(candidate, number)
+        for hold in self._holds:
+            if hold.number == 0 and hold.candidate is candidate:
+                hold.number = number
+
+    def over(self, *, billed: bool, status: int = 504, code: str = "unanswered") -> None:
+        """The attempt under way came to nothing; *billed*: the provider may charge for it all the same."""
+        flying, self._flying = self._flying, None
+        if billed and flying is not None:
+            self._paying.lost = msgspec.structs.replace(flying, status=status, code=code)
+
     def close(self, result: Result) -> None:
-        """Settle, write the usage record, tell the observers; once.  Does not wait: safe in any ``finally``."""
+        """Settle, write the usage records, tell the observers; once.  Does not wait: safe in any ``finally``."""
         if self._closed:
             return
         self._closed = True
-        held, usage = self._held, result.usage
-        record = self._record(result)
-        used = tuple([_used(limit, usage) for limit in held.limits])
-        spent = tuple([_spent(budget, usage, record.cost_nusd) for budget in held.budgets])
-        if usage is None:
-            self._books.settle(Settlement(held.reservation, used, spent), None)
+        flying, paying = self._flying, self._paying
+        if result.usage is None and flying is not None:
+            paying.lost = msgspec.structs.replace(flying, status=result.status, code=result.code)
+            result = msgspec.structs.replace(result, attempts=flying.number, candidate=flying.candidate)
+        model = self._demand.terms.model
+        if len(self._holds) > 1 or paying.lost is not None:
+            self._close_all(result)
+            return
+        record = self._record(result, result.usage or _NOTHING)
+        if result.usage is None:
+            self._settle(paying, None, ())
         else:
-            self._books.settle(Settlement(held.reservation, used, spent, _key_usage(record)), record)
-        self._books.observe(record, self._exchange, result, held.model)
+            self._settle(paying, record, (record,))
+        self._books.observe(record, self._exchange, result, model)
 
-    def _record(self, result: Result) -> UsageRecord:
-        exchange, key, candidate = self._exchange, self._principal.key, result.candidate
-        usage = result.usage or _NOTHING
+    def _close_all(self, result: Result) -> None:
+        bills: dict[str, UsageRecord] = {}  # by the hold that pays
+        for hold in self._holds:
+            if hold.lost is not None:
+                bills[hold.reservation.id] = self._lost_record(hold.lost, result)
+        if result.usage is not None:
+            bills[self.hold_id] = self._record(result, result.usage)
+        billed = tuple(bills.values())
+        for hold in self._holds:
+            self._settle(hold, bills.get(hold.reservation.id), billed)
+        model = self._demand.terms.model
+        for record in billed:
+            if record.attempt < result.attempts:
+                told = msgspec.structs.replace(result, status=record.status, code="unanswered")
+                self._books.observe(record, self._exchange, told, model)
+        ended = billed[-1] if billed and billed[-1].attempt == result.attempts else None
+        last = ended or self._record(result, _NOTHING)
+        self._books.observe(last, self._exchange, result, model)
+
+    def _settle(self, hold: _Hold, bill: UsageRecord | None, billed: tuple[UsageRecord, ...]) -> None:
+        """End *hold*: *bill* is what it pays for, *billed* all that the exchange is billed."""
+        used = [_used(limit, billed) for limit in hold.limits[: hold.own]]
+        if len(hold.limits) > hold.own:
+            mine = tuple([record for record in billed if record.attempt == hold.number])
+            used += [_used(limit, mine) if hold.number else 0 for limit in hold.limits[hold.own :]]
+        charges = hold.reservation.charges
+        if bill is None:
+            self._books.settle(Settlement(hold.reservation, tuple(used), (0,) * len(charges)), None)
+            return
+        usage, cost_nusd = bill.usage, bill.cost_nusd
+        spent = tuple([spent_of(unit, usage, cost_nusd) for unit in self._demand.terms.units])
+        for amount, charge, line in zip(spent, charges, self._demand.terms.lines, strict=True):
+            if amount > charge.amount and line.measure != "One":
+                force_setattr(bill, "flags", (*bill.flags, "over_hold"))
+                break
+        counted = key_usage_of(bill)
+        if bill is not billed[-1]:
+            counted = msgspec.structs.replace(counted, requests=0)  # the exchange is one request
+        self._books.settle(Settlement(hold.reservation, tuple(used), spent, counted), bill)
+
+    def _record(self, result: Result, usage: TokenUsage) -> UsageRecord:
+        candidate, draft = result.candidate, self._demand.draft.record
         price = candidate.target.price if candidate is not None else None
-        return UsageRecord(
-            id=exchange.id,
-            source="",
-            sequence=0,  # the journal knows both and fills them in
+        cost_nusd = 0
+        if price is not None and result.usage is not None:
+            cost_nusd = pricing.cost(usage, price, service_tier=result.service_tier)
+        return msgspec.structs.replace(
+            draft,
             at_ms=self._books.clock_ms(),
-            key_id=key.id,
-            key=f"{key.namespace}/{key.name}",
-            model=self._ask.model,
             target=candidate.target.name if candidate is not None else "",
             upstream_model=candidate.upstream_model if candidate is not None else "",
-            endpoint=exchange.endpoint,
             status=result.status,
             outcome=result.outcome,
             attempts=result.attempts,
+            attempt=max(result.attempts, 1),
             usage=usage,
-            cost_nusd=pricing.cost(usage, price) if price is not None and result.usage is not None else 0,
+            cost_nusd=cost_nusd,
             price_version=price.version if price is not None else "",
-            budget_ids=tuple([budget.id for budget in self._held.budgets]),
-            team=key.owner.team,
-            user=self._ask.user or key.owner.user,
-            cost_center=key.owner.cost_center,
-            stream=self._ask.stream,
             duration_ms=self.elapsed_ms(),
             first_token_ms=result.first_token_ms,
-            revision=exchange.table.revision,
+            service_tier=result.service_tier,
+            provider_cost_nusd=result.provider_cost_nusd,
+        )
+
+    def _lost_record(self, lost: _Attempt, result: Result) -> UsageRecord:
+        """The record of an attempt that nobody saw the end of: all that it can have come to."""
+        candidate, draft = lost.candidate, self._demand.draft
+        price, usage = candidate.target.price, draft.record.usage
+        cost_nusd = 0
+        if price is not None:
+            most = pricing.most_at(pricing.sheet_of((price,)), usage.input)
+            cost_nusd = pricing.cost_at(usage, most.rates, most.request_nusd)
+        ends_all = lost.number == result.attempts
+        return msgspec.structs.replace(
+            draft.record,
+            at_ms=self._books.clock_ms(),
+            target=candidate.target.name,
+            upstream_model=candidate.upstream_model,
+            status=result.status if ends_all else lost.status,
+            outcome=result.outcome if ends_all else "failed",
+            attempts=result.attempts,
+            attempt=lost.number,
+            cost_nusd=cost_nusd,
+            price_version=price.version if price is not None else "",
+            duration_ms=self.elapsed_ms(),
+            flags=(*draft.record.flags, "unanswered"),
         )
 
 
-def _used(limit: Limit, usage: TokenUsage | None) -> int:
+def _used(limit: Limit, billed: tuple[UsageRecord, ...]) -> int:
     """What counts against a rate: a request was made even when it came to nothing, tokens only when used."""
-    if limit.unit == "Requests":
-        return 1
-    if usage is None:
-        return 0
-    if limit.unit == "TotalTokens":
-        return usage.total
-    return usage.input if limit.unit == "InputTokens" else usage.output
-
-
-def _spent(budget: Budget, usage: TokenUsage | None, cost_nusd: int) -> int:
-    if usage is None:
-        return 0
-    match budget.unit:
-        case "Cost":
-            return cost_nusd
-        case "TotalTokens":
-            return usage.total
-        case "InputTokens":
-            return usage.input
-        case "OutputTokens":
-            return usage.output
+    match limit.unit:
         case "Requests":
             return 1
-
-
-def _key_usage(record: UsageRecord) -> KeyUsage:
-    return KeyUsage(
-        key_id=record.key_id,
-        month=_month(record.at_ms // DAY_MS),
-        requests=1,
-        input_tokens=record.usage.input,
-        output_tokens=record.usage.output,
-        cost_nusd=record.cost_nusd,
-        at_ms=record.at_ms,
-    )
-
-
-@lru_cache(maxsize=8)
-def _month(day: int) -> str:
-    """The UTC month of the *day*-th day since 1970."""
-    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).strftime("%Y-%m")
+        case "TotalTokens":
+            return sum([record.usage.total for record in billed])
+        case "InputTokens":
+            return sum([record.usage.input for record in billed])
+        case "OutputTokens":
+            return sum([record.usage.output for record in billed])

@@ -3,19 +3,17 @@
 Each token is priced once, as the most particular kind that it is reported as.  Knows no provider and no wire.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from sluice_contract.money import cost_nusd
+from sluice_contract.money import TOKENS_PER_PRICE, cost_nusd
 from sluice_contract.snapshot import Price, Rates, Tariff, Tier
 from sluice_contract.usage import TokenUsage
 
 # What providers call the service that their list prices are for: OpenAI, Anthropic, Groq.
 PLAIN_SERVICES: Final = frozenset(("", "auto", "default", "standard", "on_demand"))
-# A remote image costs tokens that its URL's bytes do not show: the most that OpenAI's high detail tiles come to.
-IMAGE_TOKENS: Final = 4_096
 
 
 def cost(usage: TokenUsage, price: Price, *, service_tier: str = "") -> int:
@@ -56,59 +54,89 @@ def dearest(price: Price, *, input_tokens: int) -> tuple[Rates, int]:
 
 
 class Most(msgspec.Struct, frozen=True, gc=False):
-    """The most that a token and a request can cost where the input is over so many tokens; nano-USD, per million."""
+    """The most that tokens and a request can cost where the input is over so many tokens; nano-USD, per million."""
 
     over_input_tokens: int
     text: int
     audio: int
     image: int
     output: int
-    media_output: int
+    audio_output: int
     request_nusd: int
+    rates: Rates  # the same as rates: what is billed by them is never less than what it can have cost
 
 
-def most_of(price: Price) -> tuple[Most, ...]:
-    """What *price* comes to at most, by the length of the input, longest first; the last is for any length."""
-    tiers = [*price.tiers, *(tier for tariff in price.services.values() for tier in tariff.tiers)]
-    steps = sorted({max(tier.over_input_tokens, 0) for tier in tiers} | {-1}, reverse=True)
-    return tuple(_most(price, over_input_tokens) for over_input_tokens in steps)
+Sheet = tuple[Most, ...]
+
+
+def sheet_of(prices: Sequence[Price]) -> Sheet:
+    """What *prices* (at least one) come to at most, by the length of the input: longest first, the last for any."""
+    steps = sorted({-1, *(max(tier.over_input_tokens, 0) for price in prices for tier in _tiers(price))}, reverse=True)
+    return tuple(_most(prices, over_input_tokens) for over_input_tokens in steps)
+
+
+def most_at(sheet: Sheet, input_tokens: int) -> Most:
+    """The most that a request with so much input can cost."""
+    for most in sheet:
+        if input_tokens > most.over_input_tokens:
+            return most
+    return sheet[-1]
 
 
 def cost_most(
-    most: tuple[Most, ...],
+    most: Most,
     *,
     input_tokens: int,
     output_tokens: int,
     audio_input: int | None = None,
     image_input: int | None = None,
-    media_output: bool = True,
+    audio_output: bool = True,
 ) -> int:
     """The most that so many tokens can cost, in nano-USD.
 
-    *audio_input* and *image_input* are how many of the input can be such at most, None where all can; *media_output*
-    is whether output can be audio or images.
+    *audio_input* and *image_input* are how many of the input can be such at most, None where all can; *audio_output* is
+    whether output can be spoken.
     """
-    step = next(each for each in most if input_tokens > each.over_input_tokens)
-    text = step.text
-    if audio_input is None:
-        text, audio_input = max(text, step.audio), 0
-    if image_input is None:
-        text, image_input = max(text, step.image), 0
-    priced = input_tokens * text + output_tokens * (step.media_output if media_output else step.output)
-    if audio_input or image_input:
-        priced += audio_input * max(step.audio - text, 0) + image_input * max(step.image - text, 0)
-    return cost_nusd(priced) + step.request_nusd
+    priced = _input_most(most, input_tokens, audio_input, image_input)
+    priced += output_tokens * (most.audio_output if audio_output else most.output)
+    return cost_nusd(priced) + most.request_nusd
+
+
+def output_within(
+    most: Most, nusd: int, *, input_tokens: int, audio_input: int, image_input: int, audio_output: bool
+) -> int | None:
+    """How many output tokens *nusd* is enough for, beside that input; below 0 where not even for that.
+
+    None: output costs nothing, so that less of it is of no use.
+    """
+    rate = most.audio_output if audio_output else most.output
+    if rate == 0:
+        return None
+    left = (nusd - most.request_nusd) * TOKENS_PER_PRICE - _input_most(most, input_tokens, audio_input, image_input)
+    return left // rate
 
 
 def cost_bound(prices: Iterable[Price], *, input_tokens: int, output_tokens: int) -> int:
     """The most that so many tokens, of whatever kind, can cost at the dearest of *prices*, in nano-USD; 0 without."""
-    bounds = [cost_most(most_of(each), input_tokens=input_tokens, output_tokens=output_tokens) for each in prices]
-    return max(bounds, default=0)
+    return max(
+        (
+            cost_most(most_at(sheet_of((each,)), input_tokens), input_tokens=input_tokens, output_tokens=output_tokens)
+            for each in prices
+        ),
+        default=0,
+    )
 
 
-def input_bound(body: bytes) -> int:
-    """No fewer tokens than the input of *body* can come to: a token is at least one byte of its text."""
-    return len(body) + IMAGE_TOKENS * body.count(b'"image_url"')
+def _input_most(most: Most, tokens: int, audio: int | None, image: int | None) -> int:
+    text = most.text
+    if audio is None:
+        text, audio = max(text, most.audio), 0
+    if image is None:
+        text, image = max(text, most.image), 0
+    priced = tokens * text
+    if audio or image:
+        priced += audio * max(most.audio - text, 0) + image * max(most.image - text, 0)
+    return priced
 
 
 def _cost_in(usage: TokenUsage, tariff: Tariff) -> int:
@@ -126,23 +154,39 @@ def _reachable(rates: Rates, tiers: tuple[Tier, ...], input_tokens: int) -> list
     return [rates, *(tier.rates for tier in tiers if input_tokens > tier.over_input_tokens)]
 
 
-def _most(price: Price, over_input_tokens: int) -> Most:
-    rates, request_nusd = dearest(price, input_tokens=over_input_tokens + 1)
-    text = max(
-        rates.input_nusd_per_mtok,
-        rates.cached_input_nusd_per_mtok,
-        rates.cache_write_nusd_per_mtok,
-        rates.cache_write_1h_nusd_per_mtok or 0,
-    )
-    output = max(rates.output_nusd_per_mtok, rates.reasoning_nusd_per_mtok or 0)
+def _tiers(price: Price) -> tuple[Tier, ...]:
+    return price.tiers + tuple(tier for tariff in price.services.values() for tier in tariff.tiers)
+
+
+def _most(of: Sequence[Price], over_input_tokens: int) -> Most:
+    found = [dearest(price, input_tokens=over_input_tokens + 1) for price in of]
+
+    def most(*kinds: str) -> int:
+        prices: list[int] = [getattr(rates, f"{kind}_nusd_per_mtok") for rates, _ in found for kind in kinds]
+        return max(prices)
+
+    text = most("input", "cached_input", "cache_write", "cache_write_1h")
+    output = most("output", "reasoning", "image_output")
+    audio = max(text, most("audio_input", "cached_audio"))
+    image = max(text, most("image_input"))
+    audio_output = max(output, most("audio_output"))
     return Most(
         over_input_tokens=over_input_tokens,
         text=text,
-        audio=max(text, rates.audio_input_nusd_per_mtok or 0, rates.cached_audio_nusd_per_mtok or 0),
-        image=max(text, rates.image_input_nusd_per_mtok or 0),
+        audio=audio,
+        image=image,
         output=output,
-        media_output=max(output, rates.audio_output_nusd_per_mtok or 0, rates.image_output_nusd_per_mtok or 0),
-        request_nusd=request_nusd,
+        audio_output=audio_output,
+        request_nusd=max(fee for _, fee in found),
+        rates=Rates(
+            input_nusd_per_mtok=text,
+            cached_input_nusd_per_mtok=text,
+            cache_write_nusd_per_mtok=text,
+            output_nusd_per_mtok=output,
+            audio_input_nusd_per_mtok=audio,
+            image_input_nusd_per_mtok=image,
+            audio_output_nusd_per_mtok=audio_output,
+        ),
     )
 
 

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from sluice_contract.snapshot import Price, Rates, Tariff, Tier
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.usage.pricing import cost, cost_at, cost_bound, cost_most, dearest, most_of
+from sluice_dataplane.usage.pricing import (
+    Most,
+    cost,
+    cost_at,
+    cost_bound,
+    cost_most,
+    dearest,
+    most_at,
+    output_within,
+    sheet_of,
+)
 
 INPUTS = ("cached_input", "cache_write", "cache_write_1h", "audio_input", "cached_audio", "image_input")
 PARTS = (*INPUTS, "reasoning", "audio_output", "image_output")
@@ -203,19 +213,24 @@ def test_no_usage_within_its_bound_costs_more_than_its_hold(
     assert all(0 <= cost(usage, each, service_tier=service) <= bound for each in prices)
 
 
+def most_of(price: Price, input_tokens: int) -> Most:
+    """The most that a request with so much input can cost."""
+    return most_at(sheet_of((price,)), input_tokens)
+
+
 @given(_usages(), _prices(), _services, st.integers(0, 10**6))
 def test_a_bound_that_knows_of_audio_and_images_holds_too(
     usage: TokenUsage, of: Price, service: str, more: int
 ) -> None:
-    """Told how much of the input can be such, and that output is text, it is still enough."""
-    usage = msgspec.structs.replace(usage, audio_output=0, image_output=0)
+    """Told how much of the input can be such, and that output is not spoken, it is still enough."""
+    usage = msgspec.structs.replace(usage, audio_output=0)
     bound = cost_most(
-        most_of(of),
+        most_of(of, usage.input + more),
         input_tokens=usage.input + more,
         output_tokens=usage.output,
         audio_input=usage.audio_input,
         image_input=usage.image_input,
-        media_output=False,
+        audio_output=False,
     )
 
     assert cost(usage, of, service_tier=service) <= bound
@@ -223,11 +238,65 @@ def test_a_bound_that_knows_of_audio_and_images_holds_too(
 
 def test_a_bound_that_knows_of_audio_and_images_is_tighter() -> None:
     """Text is held at the price of text: 1,000 × 2.50 + 100 × 10, and 37.50 more for each token that can be audio."""
-    text = cost_most(most_of(GPT_4O_AUDIO), input_tokens=1_000, output_tokens=100, audio_input=0, media_output=False)
-    some = cost_most(most_of(GPT_4O_AUDIO), input_tokens=1_000, output_tokens=100, audio_input=100, media_output=False)
+    most = most_of(GPT_4O_AUDIO, 1_000)
+    text = cost_most(most, input_tokens=1_000, output_tokens=100, audio_input=0, audio_output=False)
+    some = cost_most(most, input_tokens=1_000, output_tokens=100, audio_input=100, audio_output=False)
 
     assert (text, some) == (3_500_000, 7_250_000)
     assert cost_bound((GPT_4O_AUDIO,), input_tokens=1_000, output_tokens=100) == 48_000_000
+
+
+@given(
+    _prices(),
+    st.integers(0, 10**6),
+    st.integers(0, 10**4),
+    st.integers(0, 10**4),
+    st.integers(0, 10**15),
+    st.booleans(),
+)
+def test_as_much_output_as_fits_and_not_a_token_more(
+    of: Price, tokens: int, audio: int, image: int, nusd: int, spoken: bool
+) -> None:
+    """What is worked out backwards from an amount of money fits it, and one token more does not."""
+    most = most_of(of, tokens)
+    given = {"input_tokens": tokens, "audio_input": audio, "image_input": image}
+    fits = output_within(most, nusd, **given, audio_output=spoken)
+    if fits is None:
+        assert (most.audio_output if spoken else most.output) == 0
+        return
+
+    assert cost_most(most, **given, output_tokens=fits + 1, audio_output=spoken) > nusd
+    if fits >= 0:
+        assert cost_most(most, **given, output_tokens=fits, audio_output=spoken) <= nusd
+
+
+@given(_usages(), st.lists(_prices(), min_size=1, max_size=3), _services)
+def test_what_nobody_saw_is_billed_as_the_most_it_can_have_been(
+    usage: TokenUsage, prices: list[Price], service: str
+) -> None:
+    """At the rates of the most, tokens cost no less than at any price that may have applied, and no more than held."""
+    most = most_at(sheet_of(prices), usage.input)
+    whole = TokenUsage(
+        input=usage.input,
+        output=usage.output,
+        audio_input=min(usage.audio_input, usage.input),
+        image_input=min(usage.image_input, max(usage.input - usage.audio_input, 0)),
+        audio_output=usage.output,
+    )
+    billed = cost_at(whole, most.rates, most.request_nusd)
+
+    for kind in ("cached_input", "cache_write", "reasoning", "audio_output", "image_output"):
+        for each in prices:
+            plain = TokenUsage(input=usage.input, output=usage.output)
+            alone = msgspec.structs.replace(plain, **{kind: usage.input if kind in INPUTS else usage.output})
+            assert cost(alone, each, service_tier=service) <= billed
+    assert billed <= cost_most(
+        most,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        audio_input=whole.audio_input,
+        image_input=whole.image_input,
+    )
 
 
 @given(_usages(), _prices(), _services)

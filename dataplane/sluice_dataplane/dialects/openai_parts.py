@@ -1,0 +1,168 @@
+"""OpenAI's wire: what of a request is not text, and what of it costs more than tokens.
+
+Reads types and lengths, never the content.  What it does not know it names: it is for the caller to refuse that.
+
+Sources: the API reference for chat completions (content parts ``text``, ``refusal``, ``image_url``, ``input_audio``,
+``file``; messages' ``audio``; ``tools``), vLLM's and Gemini's documentation of their OpenAI-compatible servers.
+"""
+
+from typing import Final
+
+import msgspec
+
+from sluice_dataplane.exchange import Endpoint
+
+_TEXT: Final = frozenset(("text", "refusal", "input_text", "output_text", "thinking", "reasoning"))
+_FREE_TOOLS: Final = frozenset(
+    ("function", "custom")
+)  # the client runs them; all others are run, and billed, by others
+_ABSENT: Final = msgspec.Raw()
+
+
+class Parts(msgspec.Struct, frozen=True, gc=False):
+    """What a request holds besides text.  Fields are named as ``messages[1].content[0]``; "" where there is none."""
+
+    media_bytes: int = 0  # of the body, that are images or sound
+    images: int = 0
+    low_images: int = 0  # of those, the ones with ``detail: low``
+    audio_bytes: int = 0  # decoded
+    opaque: str = ""  # the first field whose tokens its bytes do not bound: a file, a video, what is kept elsewhere
+    unpriced: str = ""  # the first field that asks for something besides tokens
+
+
+_PLAIN: Final = Parts()
+
+
+class _Part(msgspec.Struct, gc=False):
+    type: str | None = None
+    text: msgspec.Raw = _ABSENT
+    image_url: msgspec.Raw = _ABSENT
+    input_audio: msgspec.Raw = _ABSENT
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: str | list[str | _Part] | None = None
+    audio: msgspec.Raw = _ABSENT  # an earlier answer's, by id
+    images: list[_Part] | None = None  # an earlier answer's, given back
+
+
+class _Tool(msgspec.Struct, gc=False):
+    type: str | None = None
+    function: msgspec.Raw = _ABSENT
+
+
+class _Chat(msgspec.Struct, gc=False):
+    messages: list[_Message] = []
+    tools: msgspec.Raw = _ABSENT
+
+
+class _Image(msgspec.Struct, gc=False):
+    url: msgspec.Raw = _ABSENT
+    detail: str | None = None
+
+
+class _Sound(msgspec.Struct, gc=False):
+    data: msgspec.Raw = _ABSENT
+
+
+class _Embeddings(msgspec.Struct, gc=False):
+    input: str | list[str | int | list[int]] | None = None
+
+
+_chat: Final = msgspec.json.Decoder(_Chat)
+_tools: Final = msgspec.json.Decoder(list[_Tool] | None)
+_image: Final = msgspec.json.Decoder(_Image)
+_sound: Final = msgspec.json.Decoder(_Sound)
+_embeddings: Final = msgspec.json.Decoder(_Embeddings)
+
+
+def parts_of(endpoint: Endpoint, body: bytes) -> Parts:
+    """What *body*, a JSON object, holds besides text."""
+    try:
+        if endpoint == "chat":
+            return _parts_of_chat(_chat.decode(body))
+        if endpoint == "embeddings" and body.count(b"{") > 1:
+            _embeddings.decode(body)
+    except msgspec.DecodeError:
+        return Parts(opaque="messages" if endpoint == "chat" else "input")
+    return _PLAIN
+
+
+def _parts_of_chat(chat: _Chat) -> Parts:
+    counted: _Count | None = None
+    for number, message in enumerate(chat.messages):
+        if type(message.content) is list or message.audio is not _ABSENT or message.images is not None:
+            counted = counted or _Count()
+            counted.see(message, f"messages[{number}]")
+    unpriced = "" if chat.tools is _ABSENT else _paid_tool(chat.tools)
+    if counted is None:
+        return Parts(unpriced=unpriced) if unpriced else _PLAIN
+    return Parts(counted.media_bytes, counted.images, counted.low_images, counted.audio_bytes, counted.opaque, unpriced)
+
+
+class _Count:
+    """The sums over the messages that are not plain text."""
+
+    __slots__ = ("audio_bytes", "images", "low_images", "media_bytes", "opaque")
+
+    def __init__(self) -> None:
+        self.media_bytes = self.images = self.low_images = self.audio_bytes = 0
+        self.opaque = ""
+
+    def see(self, message: _Message, name: str) -> None:
+        """Count the parts of the message called *name*."""
+        if message.audio is not _ABSENT and bytes(message.audio) != b"null":
+            self._give_up(f"{name}.audio")
+        for place, parts in (("content", message.content), ("images", message.images)):
+            if isinstance(parts, list):
+                for number, part in enumerate(parts):
+                    if isinstance(part, _Part):
+                        self._see_part(part, f"{name}.{place}[{number}]")
+
+    def _see_part(self, part: _Part, name: str) -> None:
+        if part.image_url is not _ABSENT and part.type in (None, "image_url"):
+            self._see_image(part.image_url, name)
+        elif part.input_audio is not _ABSENT and part.type in (None, "input_audio"):
+            self._see_sound(part.input_audio, name)
+        elif part.type not in _TEXT and not (part.type is None and part.text is not _ABSENT):
+            self._give_up(name)
+
+    def _see_image(self, raw: msgspec.Raw, name: str) -> None:
+        image = _Image(url=raw) if _starts(raw, b'"') else _image.decode(raw)
+        # A ``data:`` URL of another type is a file, whatever the part is called; so is what a provider has stored.
+        if not (_starts(image.url, b'"data:image/') or _starts(image.url, b'"http')):
+            self._give_up(name)
+            return
+        self.images += 1
+        self.low_images += image.detail == "low"
+        self.media_bytes += _length(image.url)
+
+    def _see_sound(self, raw: msgspec.Raw, name: str) -> None:
+        data = _sound.decode(raw).data
+        if not _starts(data, b'"'):
+            self._give_up(name)
+            return
+        self.audio_bytes += _length(data) * 3 // 4
+        self.media_bytes += _length(data)
+
+    def _give_up(self, name: str) -> None:
+        self.opaque = self.opaque or name
+
+
+def _paid_tool(raw: msgspec.Raw) -> str:
+    try:
+        tools = _tools.decode(raw) or ()
+    except msgspec.DecodeError:
+        return "tools"
+    for number, tool in enumerate(tools):
+        if tool.type not in _FREE_TOOLS and not (tool.type is None and tool.function is not _ABSENT):
+            return f"tools[{number}].type"
+    return ""
+
+
+def _starts(raw: msgspec.Raw, start: bytes) -> bool:
+    return bytes(memoryview(raw)[: len(start)]).lower() == start
+
+
+def _length(raw: msgspec.Raw) -> int:
+    return len(memoryview(raw))

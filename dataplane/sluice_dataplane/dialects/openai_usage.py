@@ -1,0 +1,247 @@
+"""OpenAI's wire: what an answer says it used.
+
+Sources: the API reference (``usage.*_tokens_details``, ``service_tier``) and, for what others add to it, the pages on
+usage of OpenRouter (``cost``, ``cost_details``, ``is_byok``), xAI (``cost_in_usd_ticks``; reasoning beside the
+completion), DeepSeek (``prompt_cache_hit_tokens``), DeepInfra (``estimated_cost``), Perplexity (``cost.total_cost``),
+Anthropic (``cache_creation``) and LiteLLM, which passes Anthropic's names on.
+"""
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+
+from sluice_contract.money import MAX_BUDGET_NUSD
+from sluice_contract.usage import TokenUsage
+from sluice_dataplane.exchange import Reported
+
+MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
+_NULL: Final = b"null"
+_ABSENT: Final = msgspec.Raw()
+_NANO: Final = Decimal(10**9)
+_TICKS_PER_NUSD: Final = 10  # xAI's tick is 10⁻¹⁰ USD
+
+
+class _CacheWrites(msgspec.Struct, gc=False):
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _CachedDetails(msgspec.Struct, gc=False):
+    audio_tokens: int | None = None
+
+
+class _InputDetails(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    cache_creation_token_details: _CacheWrites | None = None
+    cached_tokens_details: _CachedDetails | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class _Sums(msgspec.Struct, gc=False):
+    """What must be there; all else is detail."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class _Usage(_Sums, gc=False):
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+    cached_tokens: int | None = None
+    prompt_cache_hit_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheWrites | None = None
+    reasoning_tokens: int | None = None
+    service_tier: Any = None
+    cost: msgspec.Raw = _ABSENT
+    cost_details: msgspec.Raw = _ABSENT
+    is_byok: Any = None
+    cost_in_usd_ticks: msgspec.Raw = _ABSENT
+    estimated_cost: msgspec.Raw = _ABSENT
+
+
+class _WithUsage(msgspec.Struct, gc=False):
+    usage: _Usage | None = None
+    service_tier: Any = None
+    error: Any = None  # rare, and then small
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    usage: _Usage | None = None
+    choices: list[msgspec.Raw] | None = None
+    service_tier: Any = None
+
+
+class _Plain(msgspec.Struct, gc=False):
+    usage: _Sums | None = None
+    choices: list[msgspec.Raw] | None = None
+
+
+class _TotalCost(msgspec.Struct, gc=False):
+    total_cost: msgspec.Raw = _ABSENT
+    upstream_inference_cost: msgspec.Raw = _ABSENT
+
+
+_with_usage: Final = msgspec.json.Decoder(_WithUsage)
+_chunk: Final = msgspec.json.Decoder(_Chunk)
+_plain: Final = msgspec.json.Decoder(_Plain)
+_total_cost: Final = msgspec.json.Decoder(_TotalCost)
+_anything: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def answer_usage(body: bytes) -> Reported | None:
+    """What a plain answer reports of its use; None if it reports nothing (or nothing that makes sense).
+
+    Raises:
+        ValueError: the body is no JSON object at all, or is an error in spite of its status.
+    """
+    try:
+        answer = _with_usage.decode(body)
+    except msgspec.ValidationError:
+        _anything.decode(body)  # an object whose usage is odd is an answer without usage
+        return _only_sums(body)[0]
+    if answer.usage is None and answer.error is not None:
+        raise ValueError("an error came with a status of success")
+    return None if answer.usage is None else _reported(answer.usage, answer.service_tier)
+
+
+def chunk_usage(data: bytes) -> tuple[Reported | None, bool]:
+    """The usage in one streamed event, and whether the event carries nothing else (it has no choices)."""
+    try:
+        chunk = _chunk.decode(data)
+    except msgspec.ValidationError:
+        return _only_sums(data)
+    except msgspec.DecodeError:
+        return None, False
+    if chunk.usage is None:
+        return None, False
+    reported = _reported(chunk.usage, chunk.service_tier)
+    return reported, reported is not None and not chunk.choices
+
+
+def begins_answer(data: bytes) -> bool:
+    """Whether *data*, which is no whole answer, is the beginning of one: then the provider has done its work."""
+    return data.lstrip().startswith(b"{") and (b'"choices"' in data or b'"embedding"' in data)
+
+
+def is_error(body: bytes) -> bool:
+    """Whether *body* is a JSON object with an ``error`` that says something."""
+    try:
+        return bytes(_anything.decode(body).get("error", _NULL)) != _NULL
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+
+
+def _only_sums(data: bytes) -> tuple[Reported | None, bool]:
+    """Where details are not what we take them for, the sums may be."""
+    try:
+        plain = _plain.decode(data)
+    except msgspec.DecodeError:
+        return None, False
+    if plain.usage is None:
+        return None, False
+    sums = plain.usage
+    usage = _Usage(
+        prompt_tokens=sums.prompt_tokens, completion_tokens=sums.completion_tokens, total_tokens=sums.total_tokens
+    )
+    reported = _reported(usage, None)
+    return reported, reported is not None and not plain.choices
+
+
+def _reported(usage: _Usage, service_tier: object) -> Reported | None:
+    tokens = _tokens(usage)
+    if tokens is None:
+        return None
+    tier = service_tier if isinstance(service_tier, str) else usage.service_tier
+    return Reported(tokens, tier[:MAX_SERVICE_TIER] if isinstance(tier, str) else "", _cost(usage))
+
+
+def _tokens(usage: _Usage) -> TokenUsage | None:
+    total, output = usage.total_tokens, usage.completion_tokens or 0
+    reported = usage.prompt_tokens
+    if reported is None and total is not None:  # Voyage and Jina report only the total
+        reported = total - output
+    if reported is None or reported < 0 or output < 0:
+        return None
+    inputs, outputs = (
+        usage.prompt_tokens_details or _InputDetails(),
+        usage.completion_tokens_details or _OutputDetails(),
+    )
+    cached = inputs.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens
+    cached = cached or usage.cache_read_input_tokens or 0
+    write = inputs.cache_write_tokens or inputs.cache_creation_tokens or usage.cache_creation_input_tokens or 0
+    writes = usage.cache_creation or inputs.cache_creation_token_details
+    beside = 0 if total is None else max(total - reported - output, 0)
+    if beside and beside == (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0):
+        reported += beside
+    else:  # what only the sum has was used all the same: xAI and Gemini count reasoning beside the completion
+        output += beside
+    return TokenUsage(
+        input=reported,
+        output=output,
+        cached_input=_within(cached, reported),
+        cache_write=_within(write, reported),
+        cache_write_1h=_within(writes.ephemeral_1h_input_tokens or 0, write) if writes else 0,
+        audio_input=_within(inputs.audio_tokens or 0, reported),
+        cached_audio=_within((inputs.cached_tokens_details or _CachedDetails()).audio_tokens or 0, cached),
+        image_input=_within(inputs.image_tokens or 0, reported),
+        reasoning=_within(outputs.reasoning_tokens or usage.reasoning_tokens or 0, output),
+        audio_output=_within(outputs.audio_tokens or 0, output),
+        image_output=_within(outputs.image_tokens or 0, output),
+    )
+
+
+def _within(part: int, whole: int) -> int:
+    return min(max(part, 0), max(whole, 0))
+
+
+def _cost(usage: _Usage) -> int | None:
+    """What the provider says the answer costs, in nano-USD, rounded up."""
+    if usage.cost is not _ABSENT:
+        cost = _nusd(usage.cost)
+        if cost is None:  # Perplexity itemises it
+            return _nusd(_part_of(usage.cost).total_cost)
+        if usage.is_byok is True:  # OpenRouter then names its fee only
+            return cost + (_nusd(_part_of(usage.cost_details).upstream_inference_cost) or 0)
+        return cost
+    if usage.cost_in_usd_ticks is not _ABSENT:
+        ticks = _number(usage.cost_in_usd_ticks)
+        return None if ticks is None else _whole(ticks / _TICKS_PER_NUSD)
+    return _nusd(usage.estimated_cost)
+
+
+def _part_of(raw: msgspec.Raw) -> _TotalCost:
+    try:
+        return _total_cost.decode(raw)
+    except msgspec.DecodeError:
+        return _TotalCost()
+
+
+def _nusd(raw: msgspec.Raw) -> int | None:
+    usd = _number(raw)
+    return None if usd is None else _whole(usd * _NANO)
+
+
+def _number(raw: msgspec.Raw) -> Decimal | None:
+    if not 0 < len(memoryview(raw)) < 64:
+        return None
+    try:
+        number = Decimal(bytes(raw).decode())
+    except (InvalidOperation, UnicodeDecodeError):
+        return None
+    return number if number.is_finite() and 0 <= number < MAX_BUDGET_NUSD else None
+
+
+def _whole(nusd: Decimal) -> int | None:
+    return int(nusd.to_integral_value(ROUND_CEILING)) if nusd < MAX_BUDGET_NUSD else None

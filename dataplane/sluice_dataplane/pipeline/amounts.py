@@ -1,0 +1,101 @@
+"""How much a call takes of each rule that it falls under.  Pure.  Knows no room."""
+
+from typing import Final
+
+import msgspec
+
+from sluice_contract.snapshot import Limit
+from sluice_contract.usage import TokenUsage
+from sluice_dataplane.exchange import Ask, Candidate, Exchange, Principal
+from sluice_dataplane.limits.store import Charge, Rate
+from sluice_dataplane.pipeline.terms import Line, Terms, account_of
+from sluice_dataplane.usage.bounds import Bound
+from sluice_dataplane.usage.draft import Draft
+from sluice_dataplane.usage.pricing import Most, cost_most
+
+RATE_OUTPUT_GUESS: Final = 1_024  # of output, for token rates; the settlement puts it right
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """Who asks for what, at what time (wall clock, milliseconds)."""
+
+    exchange: Exchange
+    principal: Principal
+    ask: Ask
+    now_ms: int
+
+
+def charges_of(call: Call, terms: Terms, bound: Bound, most: Most | None, output: int) -> tuple[Charge, ...]:
+    """What the Budgets hold for a call that is so bound: the charges of its lines, in their order."""
+    return tuple([_charge(call, line, _amount(line, call.ask, bound, most, output)) for line in terms.lines])
+
+
+def _charge(call: Call, line: Line, amount: int) -> Charge:
+    account = line.account or account_of(line, call.principal.key, call.ask)
+    return Charge(account, amount, line.limit, line.expires_at_ms, line.enforced, line.bucket, line.oldest)
+
+
+def _amount(line: Line, ask: Ask, bound: Bound, most: Most | None, output: int) -> int:
+    match line.measure:
+        case "Cost":
+            if most is None:
+                return 0
+            return cost_most(
+                most,
+                input_tokens=bound.input,
+                output_tokens=output,
+                audio_input=bound.audio,
+                image_input=bound.image,
+                audio_output=ask.audio_wanted,
+            )
+        case "TotalTokens":
+            return bound.input + output
+        case "InputTokens":
+            return bound.input
+        case "OutputTokens":
+            return output
+        case "One":
+            return 1
+
+
+def costed(call: Call, bound: Bound, rates: tuple[Rate, ...], limits: tuple[Limit, ...]) -> tuple[Rate, ...]:
+    """*rates* at what the call probably takes of each."""
+    ask = call.ask
+    guess_in = min(-(-len(call.exchange.body) // 4), bound.likely)
+    guess_out = min(ask.max_output_tokens or RATE_OUTPUT_GUESS, RATE_OUTPUT_GUESS) * ask.choices
+    costs = {"Requests": 1, "InputTokens": guess_in, "OutputTokens": guess_out, "TotalTokens": guess_in + guess_out}
+    return tuple(
+        [
+            Rate(rate.bucket, costs[limit.unit], rate.amount, rate.window_ms, rate.burst)
+            for rate, limit in zip(rates, limits, strict=True)
+        ]
+    )
+
+
+def draft_of(call: Call, terms: Terms, first: Candidate, bound: Bound, most: Most | None, output: int) -> Draft:
+    """What the call is billed by if nobody sees how it ends: at the most of all its candidates."""
+    exchange, ask, price = call.exchange, call.ask, first.target.price
+    usage = TokenUsage(
+        input=bound.input,
+        output=output,
+        audio_input=bound.audio,
+        image_input=bound.image,
+        audio_output=output if ask.audio_wanted else 0,
+        estimated=True,
+    )
+    record = msgspec.structs.replace(
+        terms.record,
+        id=exchange.id,
+        at_ms=call.now_ms,
+        target=first.target.name,
+        upstream_model=first.upstream_model,
+        endpoint=exchange.endpoint,
+        usage=usage,
+        price_version="" if price is None else price.version,
+        user=ask.user or terms.record.user,
+        stream=ask.stream,
+        revision=exchange.table.revision,
+    )
+    if most is None:
+        return Draft(record, bound.likely, terms.units)
+    return Draft(record, bound.likely, terms.units, most.rates, most.request_nusd)

@@ -1,0 +1,231 @@
+"""What a call takes at most: its bound, its price and its ceiling, made into one reservation.  Pure but for memory.
+
+Knows no room.  What does not change from call to call is kept with the rules of the table.
+"""
+
+from typing import Final
+
+import msgspec
+
+from sluice_contract.snapshot import Limit, Model
+from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
+from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan
+from sluice_dataplane.limits.store import Reservation
+from sluice_dataplane.pipeline.amounts import Call, charges_of, costed, draft_of
+from sluice_dataplane.pipeline.terms import Terms, Windows, attempt_limits, rate_of, terms_of
+from sluice_dataplane.usage.bounds import Bound, bound_of
+from sluice_dataplane.usage.draft import Draft
+from sluice_dataplane.usage.pricing import Most, most_at, output_within
+
+LEAST_CEILING: Final = 256  # an answer that is cut off before this is of no use to anybody
+_SEARCHES: Final = ":online"  # the end of a model's name by which OpenRouter is asked to search the web
+
+
+class Demand(msgspec.Struct, frozen=True, gc=False):
+    """What one call will take: its terms, the reservation that covers them, and the ceiling it must be sent with.
+
+    ``plan`` holds only candidates that every rule allows; the reservation takes the limits of the first one.
+    ``limits`` are those of the reservation's rates: the terms' own, then the candidate's.  ``ceiling`` None leaves the
+    client's body alone.  ``most`` None: no candidate has a price.  ``clamped``: the ceiling is below the usual one,
+    since a Budget holds no more.
+    """
+
+    terms: Terms
+    plan: Plan
+    reservation: Reservation
+    limits: tuple[Limit, ...]
+    ceiling: int | None
+    output: int
+    bound: Bound
+    most: Most | None
+    draft: Draft
+    clamped: bool = False
+
+
+class Demands:
+    """Works out demands."""
+
+    def __init__(self, *, hold_ttl_ms: int, default_ceiling: int) -> None:
+        self._hold_ttl_ms = hold_ttl_ms
+        self._default_ceiling = default_ceiling
+        self._windows = Windows()
+
+    def of(self, call: Call, plan: Plan, *, instead_of: Model | None = None) -> Demand:
+        """What *call* takes at most, before anything is taken; *instead_of* is the model that *plan* stands in for.
+
+        Raises:
+            ForbiddenError: the key names a Budget that is not there.
+            InvalidRequestError: a Budget covers the call that could not hold it: no target has a price, or the request
+                asks for something whose cost or length nobody knows.
+        """
+        exchange, ask = call.exchange, call.ask
+        terms = self._terms(call, plan, instead_of)
+        if terms.priced:
+            plan = _priced(plan)
+        candidates = plan.candidates
+        bound = bound_of(
+            exchange.endpoint,
+            exchange.body,
+            ask,
+            upstream_models=[each.upstream_model for each in candidates],
+            context_window=_context_window(candidates),
+        )
+        if terms.cost_held or terms.input_held:
+            _check(terms, bound, candidates)
+        ceiling = self._ceiling(exchange, ask, terms)
+        sheet = terms.sheet(candidates)
+        return self._demand(
+            call,
+            terms,
+            plan,
+            bound,
+            None if sheet is None else most_at(sheet, bound.input),
+            ceiling,
+            hold_id=exchange.id,
+        )
+
+    def clamped(self, call: Call, demand: Demand, index: int, available: int) -> Demand | None:
+        """*demand* with the highest ceiling that charge *index* fits into *available* with.
+
+        None where the client named a ceiling, or none of LEAST_CEILING or more fits.
+        """
+        ask, bound, most = call.ask, demand.bound, demand.most
+        if ask.max_output_tokens is not None or demand.ceiling is None:
+            return None
+        measure = demand.terms.lines[index].measure
+        output: int | None = None
+        if measure == "Cost" and most is not None:
+            output = output_within(
+                most,
+                available,
+                input_tokens=bound.input,
+                audio_input=bound.audio,
+                image_input=bound.image,
+                audio_output=ask.audio_wanted,
+            )
+        elif measure in ("TotalTokens", "OutputTokens"):
+            output = available - (bound.input if measure == "TotalTokens" else 0)
+        ceiling = -1 if output is None else output // ask.choices
+        if not LEAST_CEILING <= ceiling < demand.ceiling:
+            return None
+        return self._demand(
+            call, demand.terms, demand.plan, bound, most, ceiling, hold_id=demand.reservation.id, clamped=True
+        )
+
+    def elsewhere(self, call: Call, demand: Demand) -> Demand | None:
+        """*demand* for the next candidate, without the first one; None where there is no other."""
+        plan = demand.plan
+        if len(plan.candidates) == 1:
+            return None
+        rest = Plan(plan.model, plan.candidates[1:])
+        return self._demand(
+            call,
+            demand.terms,
+            rest,
+            demand.bound,
+            demand.most,
+            demand.ceiling,
+            hold_id=demand.reservation.id,
+            clamped=demand.clamped,
+        )
+
+    def further(
+        self, demand: Demand, call: Call, candidate: Candidate, hold_id: str, *, charges: bool
+    ) -> tuple[Reservation, tuple[Limit, ...]]:
+        """What a further attempt at *candidate* takes, and the limits of its rates: those of the candidate; *charges*:
+        also all that the Budgets hold, once more.
+        """
+        owned = attempt_limits(candidate, demand.terms.model)
+        limits = tuple([limit for _, limit in owned])
+        rates = costed(call, demand.bound, tuple([rate_of(owner, limit) for owner, limit in owned]), limits)
+        held = demand.reservation.charges if charges else ()
+        return Reservation(hold_id, rates, (), held, self._hold_ttl_ms), limits
+
+    def _terms(self, call: Call, plan: Plan, instead_of: Model | None) -> Terms:
+        key, ask, table, now_ms = call.principal.key, call.ask, call.exchange.table, call.now_ms
+        if key.missing_budgets:
+            missing = ", ".join(key.missing_budgets)
+            raise ForbiddenError(f"This key needs a Budget that does not exist: {missing}.", code="budget_not_found")
+        if instead_of is None:
+            rules = table.rules(key, plan.model, ask.model)
+        else:
+            rules = table.downgraded_rules(key, instead_of, ask.model, plan.model)
+        terms = rules.prepared
+        if isinstance(terms, Terms) and terms.hold_at(now_ms, plan.model):
+            return terms
+        rules.prepared = made = terms_of(
+            rules, key, plan.model, self._windows, asked=ask.model, now_ms=now_ms, downgraded=instead_of is not None
+        )
+        return made
+
+    def _ceiling(self, exchange: Exchange, ask: Ask, terms: Terms) -> int | None:
+        if not terms.bounded or exchange.endpoint == "embeddings":
+            return None  # nobody here needs a bound: the client's body stays as it is
+        allowed, asked = terms.ceiling, ask.max_output_tokens
+        if allowed is None:
+            return self._default_ceiling if asked is None else asked
+        return allowed if asked is None else min(allowed, asked)
+
+    def _demand(
+        self,
+        call: Call,
+        terms: Terms,
+        plan: Plan,
+        bound: Bound,
+        most: Most | None,
+        ceiling: int | None,
+        *,
+        hold_id: str,
+        clamped: bool = False,
+    ) -> Demand:
+        exchange, ask, first = call.exchange, call.ask, plan.candidates[0]
+        if ceiling is not None:
+            output = ceiling * ask.choices
+        elif exchange.endpoint == "embeddings":
+            output = 0
+        else:  # nobody set one: what is likely, for a call that nobody sees the end of
+            output = (ask.max_output_tokens or terms.ceiling or self._default_ceiling) * ask.choices
+        rates, limits = terms.rates, terms.limits
+        further = attempt_limits(first, terms.model)
+        if further:
+            rates += tuple([rate_of(owner, limit) for owner, limit in further])
+            limits += tuple([limit for _, limit in further])
+        if further or terms.counts_tokens:
+            rates = costed(call, bound, rates, limits)
+        charges = charges_of(call, terms, bound, most, output) if terms.lines else ()
+        reservation = Reservation(hold_id, rates, terms.slots, charges, self._hold_ttl_ms)
+        draft = draft_of(call, terms, first, bound, most, output)
+        return Demand(terms, plan, reservation, limits, ceiling, output, bound, most, draft, clamped)
+
+
+def _priced(plan: Plan) -> Plan:
+    """*plan* without the targets whose cost nobody knows, since a budget in money must hold it."""
+    priced = tuple([each for each in plan.candidates if each.target.price is not None or each.target.free])
+    if not priced:
+        message = f"The model {plan.model.name!r} has no price, so that no budget can hold its cost."
+        raise InvalidRequestError(message, code="model_unpriced", param="model")
+    return plan if len(priced) == len(plan.candidates) else Plan(plan.model, priced)
+
+
+def _context_window(candidates: tuple[Candidate, ...]) -> int | None:
+    if len(candidates) == 1:
+        return candidates[0].model.context_window
+    windows = [each.model.context_window for each in candidates]
+    known = [window for window in windows if window is not None]
+    return max(known) if known and len(known) == len(windows) else None
+
+
+def _check(terms: Terms, bound: Bound, candidates: tuple[Candidate, ...]) -> None:
+    if terms.cost_held:
+        unpriced = bound.unpriced
+        if not unpriced and any(each.upstream_model.endswith(_SEARCHES) for each in candidates):
+            unpriced = "model"
+        if unpriced:
+            message = f"{unpriced}: no price covers what this costs, and a Budget of this key holds every cost."
+            raise InvalidRequestError(message, code="unpriced_feature", param=unpriced)
+    if terms.input_held and bound.opaque:
+        message = (
+            f"{bound.opaque}: how many tokens this comes to cannot be told from the request, and a Budget of this key "
+            "has to hold them; it could where the model's context window is known."
+        )
+        raise InvalidRequestError(message, code="unpriced_feature", param=bound.opaque)
