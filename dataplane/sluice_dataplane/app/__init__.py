@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from sluice_contract.errors import SnapshotInvalidError
 from sluice_dataplane.app.listen import CLOSE_SECONDS, listening
 from sluice_dataplane.app.plane import DataPlane
@@ -24,6 +26,7 @@ from sluice_dataplane.telemetry.log import LineWriter, install
 
 log = logging.getLogger("sluice.app")
 
+JOIN_SECONDS: Final = 8.0  # how long a start waits for a store that is catching up: longer than a fence lasts
 SOURCE_FIRST_SECONDS: Final = 2.0  # how long a start waits for the source before it trusts its own last copy
 
 
@@ -49,7 +52,7 @@ async def run(
     try:
         plane = DataPlane(settings, lines)
         replayed = plane.ledger.replay()
-        log.info("journal.replayed", extra={"lines": replayed.lines, "crashed": replayed.crashed})
+        log.info("journal.replayed", extra=msgspec.structs.asdict(replayed))
         await _serve(plane, source, stop, started or (lambda: None))
     finally:
         lines.close()
@@ -64,6 +67,7 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
             tasks.create_task(_fall_back(plane, cache), name="fall-back"),
             tasks.create_task(plane.ledger.run(), name="ledger"),
         ]
+        await plane.ledger.joined(JOIN_SECONDS)
         async with listening(plane) as front:
             log.info("app.listening", extra={"port": plane.settings.port, "admin_port": plane.settings.admin_port})
             started()

@@ -12,7 +12,7 @@ from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.redis import RedisStore
 from sluice_dataplane.limits.store import HoldStore
 from sluice_dataplane.pipeline import Parts, Pipeline
-from sluice_dataplane.pipeline.admit import Demands
+from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatcher
 from sluice_dataplane.pipeline.settle import Result
 from sluice_dataplane.settings import Settings
@@ -52,7 +52,9 @@ class DataPlane:
         self.holder = Holder(wall_ms)
         self.store = _store(settings)
         self.metrics.store_up.set_function(lambda: _is_up(self.store))
-        self.ledger = Ledger(Journal(settings.data_dir / "journal"), self.store, clock_ms=wall_ms)
+        self.journal = Journal(settings.data_dir / "journal")
+        self.ledger = Ledger(self.journal, self.store, clock_ms=wall_ms, slots_count=settings.max_inflight)
+        self.metrics.watch_ledger(self.ledger.figures)
         self.health = Health()
         self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: wall_ms() // 1000))
         self.door = self._door()

@@ -4,7 +4,8 @@ What every call counts is kept in plain integers, and put into Prometheus's form
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -106,6 +107,17 @@ class Metrics:
         self.config = gauge("sluice_config_info", "1 for the revision in force.", "revision")
         self.config_rejected = counter("sluice_config_rejected", "Snapshots that could not be applied.")
         self.store_up = gauge("sluice_store_up", "1 while the counter store answers.")
+        self._ledger = {
+            "running": gauge("sluice_running_holds", "Calls whose holds are open."),
+            "waiting": gauge("sluice_settlements_waiting", "Settlements that the counter store has not answered."),
+            "unjournaled": gauge("sluice_settlements_unjournaled", "Settlements that the journal had no room for."),
+            "journal_full": gauge("sluice_journal_full", "1 while the journal cannot be written: no call is admitted."),
+            "joined": gauge("sluice_store_joined", "1 while the counter store has all of this journal, and admits."),
+            "fenced": gauge("sluice_store_fenced", "1 while the counter store catches up, and admits nobody."),
+            "slices": gauge("sluice_slices", "Accounts on which something is held for when the store is away."),
+            "sources": gauge("sluice_store_sources", "Data planes that the counter store heard of lately."),
+            "store_unsafe": gauge("sluice_store_unsafe", "1 while the counter store may forget at any time."),
+        }
         self.dropped_log_lines = gauge("sluice_dropped_log_lines", "Log lines dropped since the start.")
 
     def settled(self, record: UsageRecord, model: str) -> None:
@@ -130,6 +142,11 @@ class Metrics:
             served.first_token.counts[bisect_left(_BOUNDS_MS, first_token_ms)] += 1
             served.first_token.sum_ms += first_token_ms
 
+    def watch_ledger(self, figures: Callable[[], object]) -> None:
+        """Show what *figures* says of the ledger, each time that somebody asks."""
+        for name, shown in self._ledger.items():
+            shown.set_function(partial(_figure, figures, name))
+
     def now_serving(self, revision: str) -> None:
         """Show *revision* as the one in force."""
         self.config.clear()
@@ -144,6 +161,11 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
+
+
+def _figure(figures: Callable[[], object], name: str) -> float:
+    said = getattr(figures(), name)
+    return float(bool(said) if isinstance(said, str) else said)
 
 
 def _add(sums: dict[tuple[str, ...], int], labels: tuple[str, ...], amount: int) -> None:

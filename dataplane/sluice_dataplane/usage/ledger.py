@@ -32,7 +32,7 @@ from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.lines import HoldLine
 from sluice_dataplane.usage.outbox import Outbox
 from sluice_dataplane.usage.recovery import Replayed, recover
-from sluice_dataplane.usage.rejoin import Rejoin
+from sluice_dataplane.usage.rejoin import PAUSE_S, Rejoin
 from sluice_dataplane.usage.shares import rates_only
 from sluice_dataplane.usage.slices import Slices
 from sluice_dataplane.usage.upkeep import Upkeep
@@ -41,6 +41,7 @@ from sluice_dataplane.usage.writer import Writer
 Away = Literal["Closed", "Lease", "Open"]
 
 TICK_S: Final = 1.0
+AWAY_S: Final = 1.0  # after which a store that did not answer at the start is not waited for
 FLUSH_BATCHES: Final = 8  # that a refused call waits for, when a slice is given back for it
 
 _log: Final = logging.getLogger(__name__)
@@ -275,6 +276,17 @@ class Ledger:
             while True:
                 await asyncio.sleep(TICK_S)
                 await self.tick()
+
+    async def joined(self, deadline_s: float) -> bool:
+        """Wait until the store has everything and admits; no longer than *deadline_s*, and not for one that is away."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while self._local is None and not self.rejoin.joined:
+            waited = loop.time() - begun
+            if waited >= deadline_s or (self.rejoin.away and waited >= AWAY_S):
+                return False
+            await asyncio.sleep(PAUSE_S)
+        return True
 
     async def close(self, deadline_s: float) -> None:
         """Hand what is left to the store within *deadline_s*; the journal keeps the rest for the next start."""

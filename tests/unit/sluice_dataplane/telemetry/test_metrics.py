@@ -2,6 +2,7 @@
 
 from sluice_contract.usage import TokenUsage, UsageRecord
 from sluice_dataplane.telemetry.metrics import Metrics
+from sluice_dataplane.usage.ledger import Figures
 
 
 def record(**fields: object) -> UsageRecord:
@@ -44,7 +45,7 @@ def test_only_the_revision_in_force_is_shown() -> None:
     text = metrics.exposition().decode()
 
     assert 'sluice_config_info{revision="new"} 1.0' in text
-    assert "old" not in text
+    assert 'revision="old"' not in text
 
 
 def test_durations_are_counted_in_buckets_that_include_their_bounds() -> None:
@@ -84,3 +85,18 @@ def test_every_family_is_there_before_the_first_call() -> None:
 
     assert "# TYPE sluice_requests_total counter" in text
     assert "# TYPE sluice_request_duration_seconds histogram" in text
+
+
+def test_the_ledger_is_shown_as_it_is_when_asked() -> None:
+    """Each figure of the ledger is a gauge that is read anew each time; a reason is 1, none is 0."""
+    metrics, now = Metrics(), {"running": 3, "reason": "evicts"}
+    metrics.watch_ledger(lambda: Figures(now["running"], 2, 0, journal_full=False, store_unsafe=str(now["reason"])))
+    before = metrics.exposition().decode()
+    now.update(running=4, reason="")
+    after = metrics.exposition().decode()
+
+    assert "sluice_running_holds 3.0" in before
+    assert "sluice_settlements_waiting 2.0" in before
+    assert "sluice_store_unsafe 1.0" in before
+    assert "sluice_running_holds 4.0" in after
+    assert "sluice_store_unsafe 0.0" in after
