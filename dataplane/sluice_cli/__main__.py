@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,6 +83,56 @@ def compile(  # noqa: A001  # the command's name
         raise typer.Exit(EX_BROKEN)
     if not (outcome.flawless or lenient):
         raise typer.Exit(1)
+
+
+@app.command()
+def usage(  # noqa: PLR0913, PLR0917  # its options
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            exists=True,
+            allow_dash=True,
+            help="Exported files (also .gz), journals, or folders of these; - for standard input.",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, file_okay=False, help="A data directory: its journal and its files."),
+    ] = None,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="What `sluice serve DIR` keeps by default for this DIR."),
+    ] = None,
+    redis: Annotated[str, typer.Option(metavar="URL", help="A Redis, for its stream of records.")] = "",
+    since: Annotated[str | None, typer.Option(help="Only calls from then on: 2026-11, 2026-11-30T12:00.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only calls before then.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="What to sum by, with commas between. [default: key]")] = None,
+    format: Annotated[  # noqa: A002  # the option's name
+        Literal["table", "csv", "json"], typer.Option(help="How to say it.")
+    ] = "table",
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Compare every Budget's account in Redis with the replicas' journals.")
+    ] = False,
+) -> None:
+    """Sum usage records, each once, however often and in however many places it is found.
+
+    Exits 0 when all is there, 3 when records are missing in between, 4 when an input cannot be read.  With --reconcile:
+    0 when all is equal, 1 when something differs, 3 when journals are missing that would be needed to tell.
+    """
+    from sluice_cli import usage as usages
+    from sluice_cli.serving import default_data_dir
+
+    data_dirs = [*(data_dir or ()), *([] if manifests is None else [default_data_dir(manifests, os.environ)])]
+    inputs = usages.Inputs(paths=(*(paths or ()), *data_dirs), redis_url=redis)
+    try:
+        if reconcile:
+            code = usages.reconcile(inputs, format)
+        else:
+            code = usages.summarize(inputs, usages.query(by or ["key"], since, until), format)
+    except usages.UsageError as error:
+        typer.echo(f"sluice: {error}", err=True)
+        raise typer.Exit(EX_USAGE) from None
+    raise typer.Exit(code)
 
 
 @app.command()
