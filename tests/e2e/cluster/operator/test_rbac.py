@@ -6,6 +6,7 @@ import httpx
 import pytest
 import yaml
 
+from sluice_contract import names
 from support.apiserver import ApiServer
 from support.helm import objects
 from support.manifests import BUDGET, openai
@@ -45,6 +46,11 @@ async def test_the_charts_rights_are_enough(
     try:
         async with Replica(Api(admin, HOME), address="127.0.0.9", port=port).running():
             install.operator.start()
+            home = Api(admin, HOME)
+            metadata = {"labels": {names.LABEL_PRICE_BOOK: "true"}}
+            book = await home.create(
+                "ConfigMap", "prices", metadata=metadata, data={"prices.yaml": "- {provider: Acme}"}
+            )
             await tenant.create("Secret", "account", stringData={"api-key": "sk-up"})
             await tenant.create("ModelDeployment", "far", spec=openai("account"))
             await tenant.create("Budget", "month", spec=BUDGET)
@@ -56,8 +62,13 @@ async def test_the_charts_rights_are_enough(
             await eventually(
                 lambda: tenant.items("Event"), lambda items: any(item["reason"] == "KeyCreated" for item in items)
             )
+            await eventually(
+                lambda: home.items("Event"),
+                lambda items: any(item["involvedObject"]["uid"] == book["metadata"]["uid"] for item in items),
+            )
     finally:
         install.operator.stop()
+        server.run("delete", "configmap", "prices", "--namespace", HOME)
         server.run("delete", "--ignore-not-found", "--filename=-", stdin=grants)
 
     log = install.operator.log.read_text()
