@@ -5,22 +5,29 @@ both answer the same question.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
 
 import msgspec
 from redis import asyncio as redis
-from redis.exceptions import RedisError
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.sentinel import Sentinel
+from redis.exceptions import RedisClusterException, RedisError
 
-from sluice_contract import names
+from sluice_contract import names, redis_url
+from sluice_contract.redis_url import Login, RedisAddress
 from sluice_operator.errors import SpendUnavailableError
 
 _CHUNK: Final = 500  # commands in one round trip
 _DEADLINE_SECONDS: Final = 10
+_SOCKET_SECONDS: Final = 5
 _SCAN_COUNT: Final = 1000
-_MAX_SCANS: Final = 200  # rounds of SCAN: more users than that are not counted here
+_MAX_SCANS: Final = 500  # rounds over the index: with more accounts than that nothing is known of users
 _ACCOUNT_FIELDS: Final = ("posted", "held", "orphaned")
+_BUCKET: Final = re.compile(r"b[0-9]+")  # what was posted in one bucket of a rolling window
 _USAGE_FIELDS: Final = ("requests", "input", "output", "cost", "last_ms")
 
 
@@ -83,60 +90,113 @@ class SpendSource(Protocol):
 
 
 class RedisSpend:
-    """The counters in Redis."""
+    """The counters in Redis, wherever *url* says that it is (:mod:`sluice_contract.redis_url`).
+
+    Raises:
+        RedisUrlInvalidError: *url* cannot be used.
+    """
 
     def __init__(self, url: str) -> None:
-        self._redis: Final[redis.Redis] = redis.Redis.from_url(
-            url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True
-        )
+        self._stack: Final = AsyncExitStack()
+        self._redis: Final[Any] = _client(redis_url.parse(url), self._stack)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._redis.aclose()
+        await self._stack.aclose()
 
     async def read(self, question: Question) -> Answer:
         """See :class:`SpendSource`."""
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
-                found = await self._scan(question.prefixes)
-                accounts = sorted({*question.accounts, *found})
-                held = await self._hashes(accounts, _ACCOUNT_FIELDS)
-                usage_names = [names.key_usage(key_id, question.month) for key_id in question.key_ids]
-                used = await self._hashes(usage_names, _USAGE_FIELDS)
-        except (RedisError, OSError, TimeoutError, ValueError) as error:
+                wanted = sorted({*question.accounts, *await self._beginning_with(question.prefixes)})
+                held = await self._ask([("HGETALL", name) for name in wanted])
+                asked = [names.key_usage(key_id, question.month) for key_id in question.key_ids]
+                used = await self._ask([("HMGET", name, *_USAGE_FIELDS) for name in asked])
+                accounts = {name: _account(fields) for name, fields in zip(wanted, held, strict=True)}
+                usages = [Usage(*(int(value or 0) for value in row)) for row in used]
+        except (RedisError, RedisClusterException, OSError, ValueError) as error:  # TimeoutError too
             message = f"Redis: {type(error).__name__}"
-            raise SpendUnavailableError(message) from error
+            raise SpendUnavailableError(message) from None  # its text may quote what it was told
         return Answer(
-            accounts={
-                name: Account(posted, kept, orphaned)
-                for name, (posted, kept, orphaned) in zip(accounts, held, strict=True)
-                if posted or kept or orphaned
-            },
-            keys={key_id: Usage(*row) for key_id, row in zip(question.key_ids, used, strict=True) if any(row)},
+            accounts={name: account for name, account in accounts.items() if account != Account()},
+            keys={key_id: row for key_id, row in zip(question.key_ids, usages, strict=True) if row != Usage()},
         )
 
-    async def _hashes(self, keys: Sequence[str], fields: Sequence[str]) -> list[list[int]]:
-        """The integer *fields* of each hash, in order; zero where there is none."""
-        rows: list[list[int]] = []
-        for start in range(0, len(keys), _CHUNK):
+    async def _ask(self, commands: Sequence[tuple[str, ...]]) -> list[Any]:
+        """One reply per command, in order."""
+        replies: list[Any] = []
+        for start in range(0, len(commands), _CHUNK):
             pipe = self._redis.pipeline(transaction=False)
-            for key in keys[start : start + _CHUNK]:
-                pipe.hmget(key, list(fields))
-            answers: list[list[Any]] = await pipe.execute()
-            rows += [[int(value or 0) for value in answer] for answer in answers]
-        return rows
+            for command in commands[start : start + _CHUNK]:
+                pipe.execute_command(*command)
+            replies += await pipe.execute()
+        return replies
 
-    async def _scan(self, prefixes: Iterable[str]) -> set[str]:
-        """Account names that begin with one of *prefixes*: one walk over all keys, bounded."""
+    async def _beginning_with(self, prefixes: Iterable[str]) -> set[str]:
+        """Accounts whose names begin with one of *prefixes*: one walk over the index of all accounts, bounded."""
         wanted = tuple(prefixes)
         if not wanted:
             return set()
         found, cursor = set[str](), 0
         for _ in range(_MAX_SCANS):
-            cursor, batch = await self._redis.scan(cursor, match=names.account("*", "*", "*"), count=_SCAN_COUNT)
-            found |= {name for name in map(str, batch) if name.startswith(wanted)}
+            cursor, batch = await self._redis.zscan(names.ACCOUNTS, cursor, count=_SCAN_COUNT)
+            found |= {name for name, _ in batch if name.startswith(wanted)}
             if not cursor:
-                break
-        return found
+                return found
+        message = "too many accounts"
+        raise ValueError(message)
+
+
+def _account(fields: Mapping[str, str]) -> Account:
+    """The account that Redis has as *fields*.  Raises ValueError where a figure is no whole number."""
+    buckets = {int(name[1:]): int(value) for name, value in fields.items() if _BUCKET.fullmatch(name)}
+    posted, held, orphaned = (int(fields.get(name, 0)) for name in _ACCOUNT_FIELDS)
+    return Account(posted, held, orphaned, buckets or None)
+
+
+def _client(address: RedisAddress, stack: AsyncExitStack) -> Any:  # noqa: ANN401  of one of two unrelated classes
+    """A client of the Redis at *address*, not yet connected; *stack* closes it."""
+    client: redis.Redis | RedisCluster
+    options = _options(address, address.login)
+    match address.kind:
+        case "Sentinel":
+            asked = _options(address, address.sentinel_login)
+            sentinel = Sentinel(  # type: ignore[no-untyped-call]
+                address.nodes, sentinel_kwargs=asked, db=address.database, **options
+            )
+            for one in sentinel.sentinels:
+                stack.push_async_callback(one.aclose)
+            client = sentinel.master_for(address.master)
+        case "Cluster":
+            nodes = [ClusterNode(host, port) for host, port in address.nodes]
+            client = RedisCluster(startup_nodes=nodes, require_full_coverage=False, **options)
+        case "Socket":
+            client = redis.Redis(unix_socket_path=address.socket_path, db=address.database, **options)
+        case _:
+            ((host, port),) = address.nodes
+            client = redis.Redis(host=host, port=port, db=address.database, **options)
+    stack.push_async_callback(client.aclose)
+    return client
+
+
+def _options(address: RedisAddress, login: Login) -> dict[str, Any]:
+    options = {
+        "username": login.username or None,
+        "password": login.password or None,
+        "client_name": address.client_name or None,
+        "decode_responses": True,
+        "protocol": 2,  # nothing needs more, and a user of few rights may not say HELLO
+        "socket_timeout": _SOCKET_SECONDS,
+        "socket_connect_timeout": _SOCKET_SECONDS,
+    }
+    if address.tls is not None:
+        options |= {
+            "ssl": True,
+            "ssl_ca_certs": address.tls.ca_path or None,
+            "ssl_certfile": address.tls.cert_path or None,
+            "ssl_keyfile": address.tls.key_path or None,
+            "ssl_check_hostname": address.tls.check_hostname,
+        }
+    return options

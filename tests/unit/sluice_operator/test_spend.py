@@ -1,13 +1,19 @@
 """Reading the counters from a real Redis."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from sluice_contract import names
+from sluice_operator import spend as spend_module
 from sluice_operator.errors import SpendUnavailableError
-from sluice_operator.spend import Account, Question, RedisSpend, Usage
+from sluice_operator.spend import Account, Answer, Question, RedisSpend, Usage
+from support.certificates import make_certificates
 from support.redis import RedisServer, running_redis
+from support.redis_cluster import running_cluster
+from support.redis_sentinel import running_sentinels
+from support.waiting import until
 
 SHARED = names.account("b1", "2026-09", "-")
 
@@ -47,11 +53,30 @@ async def test_accounts_of_users_are_found_by_their_beginning(server: RedisServe
     with server.client.pipeline() as pipe:
         for name in (*mine, *other):
             pipe.hset(name, "posted", 1)
+            pipe.zadd(names.ACCOUNTS, {name: 1})
         pipe.execute()
 
     answer = await spend.read(Question(prefixes=(names.account("b1", "2026-09", "u"),)))
 
     assert answer.accounts == dict.fromkeys(mine, Account(1, 0, 0))
+
+
+async def test_buckets_of_a_rolling_window_are_told_apart(server: RedisServer, spend: RedisSpend) -> None:
+    """What a rolling window's account has posted is answered by bucket: who reads it knows which of them count."""
+    server.client.hset(SHARED, mapping={"held": 2, "b7": 5, "b8": 0, "b9": 4, "bad": "no"})
+
+    answer = await spend.read(Question((SHARED,)))
+
+    assert answer.accounts == {SHARED: Account(0, 2, 0, {7: 5, 8: 0, 9: 4})}
+
+
+async def test_an_account_that_was_given_back_whole_is_as_if_it_was_never_charged(
+    server: RedisServer, spend: RedisSpend
+) -> None:
+    """Zeros are left out like what is not there."""
+    server.client.hset(SHARED, mapping={"held": 0})
+
+    assert (await spend.read(Question((SHARED,)))).accounts == {}
 
 
 async def test_more_than_one_round_trip_keeps_the_order(server: RedisServer, spend: RedisSpend) -> None:
@@ -81,8 +106,82 @@ async def test_nonsense_in_a_counter_is_not_zero(server: RedisServer, spend: Red
     """A counter that is no number makes the reading fail, and is not taken for something else."""
     server.client.hset(SHARED, "posted", "many")
 
-    with pytest.raises(SpendUnavailableError):
+    with pytest.raises(SpendUnavailableError) as caught:
         await spend.read(Question((SHARED,)))
+
+    assert "many" not in str(caught.value)
+
+
+async def test_more_accounts_than_can_be_looked_through_are_not_zero(
+    server: RedisServer, spend: RedisSpend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that had to end before its end knows nothing, rather than less."""
+    monkeypatch.setattr(spend_module, "_MAX_SCANS", 1)
+    server.client.zadd(names.ACCOUNTS, {names.account("b1", "w", f"u{number}"): 1 for number in range(5000)})
+
+    with pytest.raises(SpendUnavailableError):
+        await spend.read(Question(prefixes=(names.account("b1", "w", "u"),)))
+
+
+async def _read_at(url: str) -> int:
+    """What is posted in SHARED, read over *url*."""
+    async with RedisSpend(url) as spend:
+        return (await spend.read(Question((SHARED,)))).accounts[SHARED].posted
+
+
+async def test_a_socket_a_database_and_tls(tmp_path: Path) -> None:
+    """Each form of URL is read; a password that is refused is not in the error."""
+    path = str(tmp_path / "redis.sock")
+    certificates = make_certificates(tmp_path)
+    with running_redis(certificates=certificates, unixsocket=path, requirepass="hunter2") as server:
+        server.client.hset(SHARED, "posted", 5)
+        assert await _read_at(server.url) == 5
+        assert await _read_at(f"unix://:hunter2@{path}") == 5
+        server.client.move(SHARED, 3)
+        assert await _read_at(f"unix://:hunter2@{path}?db=3") == 5
+        with pytest.raises(SpendUnavailableError) as caught:
+            await _read_at(f"unix://:hunter3@{path}")
+
+    assert "hunter3" not in str(caught.value)
+
+
+async def test_the_master_of_sentinels_is_read_also_after_a_failover() -> None:
+    """The Sentinels are asked for the master, with their own password, and asked again when it is another."""
+    with running_sentinels(sentinel_password="swordfish", requirepass="hunter2") as watched:
+        await until(watched.ready, seconds=40)
+        watched.master.client.hset(SHARED, "posted", 5)
+        watched.master.client.wait(1, 4_000)
+        async with RedisSpend(watched.url(login=":hunter2@", query="sentinel_password=swordfish")) as spend:
+            before = await spend.read(Question((SHARED,)))
+            watched.master.kill()
+            await until(watched.failed_over, seconds=40)
+            watched.replica.client.hset(SHARED, "posted", 6)
+
+            after = await until(lambda: _readable(spend))
+
+    assert before.accounts == {SHARED: Account(5, 0, 0)}
+    assert after.accounts == {SHARED: Account(6, 0, 0)}
+
+
+async def test_a_cluster_is_read_where_the_keys_are() -> None:
+    """The node that has our keys is found from any other."""
+    with running_cluster() as cluster:
+        await until(cluster.ready, seconds=40)
+        user = names.account("b1", "w", "u1")
+        cluster.owner.client.hset(SHARED, "posted", 5)
+        cluster.owner.client.hset(user, "posted", 6)
+        cluster.owner.client.zadd(names.ACCOUNTS, {user: 1})
+        async with RedisSpend(cluster.url) as spend:
+            answer = await spend.read(Question((SHARED,), prefixes=(names.account("b1", "w", "u"),)))
+
+    assert answer.accounts == {SHARED: Account(5, 0, 0), user: Account(6, 0, 0)}
+
+
+async def _readable(spend: RedisSpend) -> Answer | None:
+    try:
+        return await spend.read(Question((SHARED,)))
+    except SpendUnavailableError:
+        return None
 
 
 def test_an_account_takes_what_is_posted_held_and_orphaned() -> None:
