@@ -17,7 +17,17 @@ from sluice_contract.usage import UsageRecord
 _BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _BOUNDS_MS: Final = [round(bound_s * 1000) for bound_s in _BOUNDS_S]
 _BOUNDS: Final = (*map(str, _BOUNDS_S), "+Inf")
-_TOKEN_KINDS: Final = ("input", "output", "cached_input", "cache_write", "reasoning")
+_TOKEN_KINDS: Final = (
+    "input",
+    "output",
+    "cached_input",
+    "cache_write",
+    "reasoning",
+    "audio_input",
+    "image_input",
+    "audio_output",
+    "image_output",
+)
 
 _Labels = tuple[str, str, str, str, int]  # namespace, model, target, endpoint, status
 
@@ -61,6 +71,7 @@ class _Calls:
 
     def __init__(self) -> None:
         self.served: dict[_Labels, _Served] = {}
+        self.flags: dict[tuple[str, ...], int] = {}  # by model and flag
 
     def collect(self) -> Iterator[Metric]:
         """The families, as Prometheus's client asks for them."""
@@ -83,6 +94,7 @@ class _Calls:
         yield _family("sluice_tokens", "Tokens by kind.", [*names[:3], "kind"], tokens)
         yield _family("sluice_cost_usd", "Cost in USD.", names[:3], cost, NANO_PER_USD)
         yield _family("sluice_estimated_usage", "Calls whose provider reported no usage.", ["model"], estimated)
+        yield _family("sluice_flagged_usage", "Usage records that say why they are odd.", ["model", "flag"], self.flags)
 
     def _histograms(self) -> Iterator[Metric]:
         duration: dict[tuple[str, ...], _Spread] = {}
@@ -118,16 +130,21 @@ class Metrics:
             "sources": gauge("sluice_store_sources", "Data planes that the counter store heard of lately."),
             "store_unsafe": gauge("sluice_store_unsafe", "1 while the counter store may forget at any time."),
         }
+        self.export_failing = gauge(
+            "sluice_usage_export_failing", "1 while usage records wait in the journal for a file."
+        )
         self.dropped_log_lines = gauge("sluice_dropped_log_lines", "Log lines dropped since the start.")
 
     def settled(self, record: UsageRecord, model: str) -> None:
-        """Count one exchange that had an open tab; *model* is the table's name for it, not the client's."""
+        """Count one exchange that had an open tab; *model* is the table's name for it, not the client's.
+
+        Of an exchange with several records only the last is a request; tokens and cost are those of all.
+        """
         labels = (record.key.partition("/")[0], model, record.target, record.endpoint, record.status)
         served = self._calls.served.get(labels)
         if served is None:
             served = self._calls.served[labels] = _Served()
         usage, duration_ms, first_token_ms = record.usage, record.duration_ms, record.first_token_ms
-        served.requests += 1
         served.cost_nusd += record.cost_nusd
         served.estimated += usage.estimated
         tokens = served.tokens
@@ -136,6 +153,15 @@ class Metrics:
         tokens[2] += usage.cached_input
         tokens[3] += usage.cache_write
         tokens[4] += usage.reasoning
+        tokens[5] += usage.audio_input
+        tokens[6] += usage.image_input
+        tokens[7] += usage.audio_output
+        tokens[8] += usage.image_output
+        for flag in record.flags:
+            _add(self._calls.flags, (model, flag), 1)
+        if record.attempt < record.attempts:
+            return
+        served.requests += 1
         served.duration.counts[bisect_left(_BOUNDS_MS, duration_ms)] += 1
         served.duration.sum_ms += duration_ms
         if first_token_ms is not None:

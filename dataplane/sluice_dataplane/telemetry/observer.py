@@ -20,10 +20,14 @@ class Observer:
         self._clock_ms = clock_ms
 
     def settled(self, record: UsageRecord, *, model: str, provider: str, traceparent: str, code: str) -> None:
-        """An exchange with an open tab ended; *model* is the table's name, ``record.model`` the client's."""
+        """An exchange with an open tab ended, or an attempt of it that may be billed beside the last one.
+
+        *model* is the table's name, ``record.model`` the client's.
+        """
         self._metrics.settled(record, model)
         started_ms = record.at_ms - record.duration_ms
-        self._tracer.exchange(record, parent=traceparent, started_ms=started_ms, provider=provider, code=code)
+        if record.attempt >= record.attempts:
+            self._tracer.exchange(record, parent=traceparent, started_ms=started_ms, provider=provider, code=code)
         if self._lines is not None:
             self._lines.write(_line(record, code))
 
@@ -52,11 +56,15 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     team: str | None
     model: str
     target: str
+    attempt: int
     attempts: int
+    flags: tuple[str, ...]
+    service_tier: str
     input_tokens: int
     output_tokens: int
     estimated: bool
     cost_nusd: int
+    provider_cost_nusd: int | None
     duration_ms: int
     first_token_ms: int | None
     revision: str
@@ -67,7 +75,7 @@ def _line(record: UsageRecord, code: str) -> _Line:
     return _Line(
         time_ms=record.at_ms,
         level="info",
-        event="exchange",
+        event="exchange" if record.attempt >= record.attempts else "attempt",
         id=record.id,
         status=record.status,
         outcome=record.outcome,
@@ -79,11 +87,15 @@ def _line(record: UsageRecord, code: str) -> _Line:
         team=record.team,
         model=record.model,
         target=record.target,
+        attempt=record.attempt,
         attempts=record.attempts,
+        flags=record.flags,
+        service_tier=record.service_tier,
         input_tokens=usage.input,
         output_tokens=usage.output,
         estimated=usage.estimated,
         cost_nusd=record.cost_nusd,
+        provider_cost_nusd=record.provider_cost_nusd,
         duration_ms=record.duration_ms,
         first_token_ms=record.first_token_ms,
         revision=record.revision,
