@@ -118,18 +118,18 @@ def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
         model=fields.model,
         stream=bool(fields.stream),
         max_output_tokens=max(ceilings) if ceilings else None,
-        choices=max(fields.n or 1, fields.best_of or 1) * _prompts(endpoint, fields.prompt),
+        choices=max(fields.n or 1, fields.best_of or 1) * (1 if fields.prompt is _ABSENT else _prompts(fields.prompt)),
         usage_wanted=bool(fields.stream_options and fields.stream_options.include_usage),
         user=fields.user,
         audio_wanted=fields.modalities is not _ABSENT and b'"audio"' in bytes(fields.modalities),
-        instructed=any(each is not _ABSENT for each in (fields.tools, fields.functions, fields.response_format)),
-        unpriced=_unpriced(fields),
+        instructed=not (fields.tools is fields.functions is fields.response_format is _ABSENT),
+        unpriced="" if _is_plain(fields) else _unpriced(fields),
     )
 
 
-def _prompts(endpoint: Endpoint, prompt: msgspec.Raw) -> int:
+def _prompts(prompt: msgspec.Raw) -> int:
     """How many prompts are to be completed: an array of strings, or of arrays of tokens, is as many as it holds."""
-    if endpoint != "completions" or prompt is _ABSENT or bytes(memoryview(prompt)[:1]) != b"[":
+    if bytes(memoryview(prompt)[:1]) != b"[":
         return 1
     prompts = _list.decode(prompt)
     return len(prompts) if prompts and bytes(memoryview(prompts[0])[:1]) in (b'"', b"[") else 1
@@ -141,6 +141,21 @@ def _unpriced(fields: _Fields) -> str:
         if value is not _ABSENT and bytes(value) not in _NOTHING:
             return name
     return ""
+
+
+def _is_plain(fields: _Fields) -> bool:
+    """Whether nothing is asked for that costs more than tokens."""
+    return (
+        fields.prediction
+        is fields.web_search_options
+        is fields.search_parameters
+        is fields.enable_search
+        is fields.plugins
+        is fields.models
+        is fields.fallbacks
+        is fields.preset
+        is _ABSENT
+    )
 
 
 def request_body(

@@ -30,7 +30,7 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
     unpriced: str = ""  # the first field that asks for something besides tokens
 
 
-_PLAIN: Final = Parts()
+PLAIN: Final = Parts()
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -85,23 +85,26 @@ def parts_of(endpoint: Endpoint, body: bytes) -> Parts:
             _embeddings.decode(body)
     except msgspec.DecodeError:
         return Parts(opaque="messages" if endpoint == "chat" else "input")
-    return _PLAIN
+    return PLAIN
 
 
 def _parts_of_chat(chat: _Chat) -> Parts:
-    counted: _Count | None = None
-    for number, message in enumerate(chat.messages):
-        if type(message.content) is list or message.audio is not _ABSENT or message.images is not None:
-            counted = counted or _Count()
-            counted.see(message, f"messages[{number}]")
     unpriced = "" if chat.tools is _ABSENT else _paid_tool(chat.tools)
-    if counted is None:
-        return Parts(unpriced=unpriced) if unpriced else _PLAIN
-    return Parts(counted.media_bytes, counted.images, counted.low_images, counted.audio_bytes, counted.opaque, unpriced)
+    for message in chat.messages:
+        if type(message.content) is list or message.audio is not _ABSENT or message.images is not None:
+            return _counted(chat, unpriced)
+    return Parts(unpriced=unpriced) if unpriced else PLAIN
+
+
+def _counted(chat: _Chat, unpriced: str) -> Parts:
+    sums = _Count()
+    for number, message in enumerate(chat.messages):
+        sums.see(message, f"messages[{number}]")
+    return Parts(sums.media_bytes, sums.images, sums.low_images, sums.audio_bytes, sums.opaque, unpriced)
 
 
 class _Count:
-    """The sums over the messages that are not plain text."""
+    """The sums over all messages."""
 
     __slots__ = ("audio_bytes", "images", "low_images", "media_bytes", "opaque")
 

@@ -8,7 +8,7 @@ from sluice_contract.snapshot import Limit
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Principal
 from sluice_dataplane.limits.store import Charge, Rate
-from sluice_dataplane.pipeline.terms import Line, Terms, account_of
+from sluice_dataplane.pipeline.terms import Terms, account_of
 from sluice_dataplane.usage.bounds import Bound
 from sluice_dataplane.usage.draft import Draft
 from sluice_dataplane.usage.pricing import Most, cost_most
@@ -27,49 +27,47 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 def charges_of(call: Call, terms: Terms, bound: Bound, most: Most | None, output: int) -> tuple[Charge, ...]:
     """What the Budgets hold for a call that is so bound: the charges of its lines, in their order."""
-    return tuple([_charge(call, line, _amount(line, call.ask, bound, most, output)) for line in terms.lines])
+    charges = []
+    for line in terms.lines:
+        measure = line.measure
+        if measure == "Cost":
+            amount = 0 if most is None else cost_of(call.ask, bound, most, output)
+        elif measure == "TotalTokens":
+            amount = bound.input + output
+        elif measure == "InputTokens":
+            amount = bound.input
+        else:
+            amount = output if measure == "OutputTokens" else 1
+        account = line.account or account_of(line, call.principal.key, call.ask)
+        charges.append(Charge(account, amount, line.limit, line.expires_at_ms, line.enforced, line.bucket, line.oldest))
+    return tuple(charges)
 
 
-def _charge(call: Call, line: Line, amount: int) -> Charge:
-    account = line.account or account_of(line, call.principal.key, call.ask)
-    return Charge(account, amount, line.limit, line.expires_at_ms, line.enforced, line.bucket, line.oldest)
-
-
-def _amount(line: Line, ask: Ask, bound: Bound, most: Most | None, output: int) -> int:
-    match line.measure:
-        case "Cost":
-            if most is None:
-                return 0
-            return cost_most(
-                most,
-                input_tokens=bound.input,
-                output_tokens=output,
-                audio_input=bound.audio,
-                image_input=bound.image,
-                audio_output=ask.audio_wanted,
-            )
-        case "TotalTokens":
-            return bound.input + output
-        case "InputTokens":
-            return bound.input
-        case "OutputTokens":
-            return output
-        case "One":
-            return 1
+def cost_of(ask: Ask, bound: Bound, most: Most, output: int) -> int:
+    """The most that a call which is so bound can cost, in nano-USD."""
+    return cost_most(
+        most,
+        input_tokens=bound.input,
+        output_tokens=output,
+        audio_input=bound.audio,
+        image_input=bound.image,
+        audio_output=ask.audio_wanted,
+    )
 
 
 def costed(call: Call, bound: Bound, rates: tuple[Rate, ...], limits: tuple[Limit, ...]) -> tuple[Rate, ...]:
     """*rates* at what the call probably takes of each."""
     ask = call.ask
-    guess_in = min(-(-len(call.exchange.body) // 4), bound.likely)
-    guess_out = min(ask.max_output_tokens or RATE_OUTPUT_GUESS, RATE_OUTPUT_GUESS) * ask.choices
-    costs = {"Requests": 1, "InputTokens": guess_in, "OutputTokens": guess_out, "TotalTokens": guess_in + guess_out}
-    return tuple(
-        [
-            Rate(rate.bucket, costs[limit.unit], rate.amount, rate.window_ms, rate.burst)
-            for rate, limit in zip(rates, limits, strict=True)
-        ]
-    )
+    given = min(-(-len(call.exchange.body) // 4), bound.likely)
+    made = min(ask.max_output_tokens or RATE_OUTPUT_GUESS, RATE_OUTPUT_GUESS) * ask.choices
+    found = list(rates)
+    for index, limit in enumerate(limits):
+        unit = limit.unit
+        if unit != "Requests":
+            rate = rates[index]
+            cost = given + made if unit == "TotalTokens" else given if unit == "InputTokens" else made
+            found[index] = Rate(rate.bucket, cost, rate.amount, rate.window_ms, rate.burst)
+    return tuple(found)
 
 
 def draft_of(call: Call, terms: Terms, first: Candidate, bound: Bound, most: Most | None, output: int) -> Draft:

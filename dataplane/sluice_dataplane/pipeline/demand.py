@@ -67,11 +67,13 @@ class Demands:
             exchange.endpoint,
             exchange.body,
             ask,
-            upstream_models=[each.upstream_model for each in candidates],
-            context_window=_context_window(candidates),
+            candidates,
+            context_window=candidates[0].model.context_window if len(candidates) == 1 else _context_window(candidates),
         )
-        if terms.cost_held or terms.input_held:
-            _check(terms, bound, candidates)
+        if terms.cost_held and (bound.unpriced or _searches(candidates)):
+            raise _unpriced(bound.unpriced or "model")
+        if terms.input_held and bound.opaque:
+            raise _unbounded(bound.opaque)
         ceiling = self._ceiling(exchange, ask, terms)
         sheet = terms.sheet(candidates)
         return self._demand(
@@ -200,32 +202,37 @@ class Demands:
 
 def _priced(plan: Plan) -> Plan:
     """*plan* without the targets whose cost nobody knows, since a budget in money must hold it."""
-    priced = tuple([each for each in plan.candidates if each.target.price is not None or each.target.free])
+    candidates = plan.candidates
+    if len(candidates) == 1 and candidates[0].target.price is not None:
+        return plan
+    priced = tuple([each for each in candidates if each.target.price is not None or each.target.free])
     if not priced:
         message = f"The model {plan.model.name!r} has no price, so that no budget can hold its cost."
         raise InvalidRequestError(message, code="model_unpriced", param="model")
-    return plan if len(priced) == len(plan.candidates) else Plan(plan.model, priced)
+    return plan if len(priced) == len(candidates) else Plan(plan.model, priced)
 
 
 def _context_window(candidates: tuple[Candidate, ...]) -> int | None:
-    if len(candidates) == 1:
-        return candidates[0].model.context_window
     windows = [each.model.context_window for each in candidates]
     known = [window for window in windows if window is not None]
-    return max(known) if known and len(known) == len(windows) else None
+    return max(known) if len(known) == len(windows) else None
 
 
-def _check(terms: Terms, bound: Bound, candidates: tuple[Candidate, ...]) -> None:
-    if terms.cost_held:
-        unpriced = bound.unpriced
-        if not unpriced and any(each.upstream_model.endswith(_SEARCHES) for each in candidates):
-            unpriced = "model"
-        if unpriced:
-            message = f"{unpriced}: no price covers what this costs, and a Budget of this key holds every cost."
-            raise InvalidRequestError(message, code="unpriced_feature", param=unpriced)
-    if terms.input_held and bound.opaque:
-        message = (
-            f"{bound.opaque}: how many tokens this comes to cannot be told from the request, and a Budget of this key "
-            "has to hold them; it could where the model's context window is known."
-        )
-        raise InvalidRequestError(message, code="unpriced_feature", param=bound.opaque)
+def _searches(candidates: tuple[Candidate, ...]) -> bool:
+    for each in candidates:  # noqa: SIM110  the hot path: a generator costs more than what it looks at
+        if each.upstream_model.endswith(_SEARCHES):
+            return True
+    return False
+
+
+def _unpriced(field: str) -> InvalidRequestError:
+    message = f"{field}: no price covers what this costs, and a Budget of this key holds every cost."
+    return InvalidRequestError(message, code="unpriced_feature", param=field)
+
+
+def _unbounded(field: str) -> InvalidRequestError:
+    message = (
+        f"{field}: how many tokens this comes to cannot be told from the request, and a Budget of this key has to hold "
+        "them; it could where the model's context window is known."
+    )
+    return InvalidRequestError(message, code="unpriced_feature", param=field)

@@ -145,16 +145,16 @@ class Tab:
         if result.usage is None and flying is not None:
             paying.lost = msgspec.structs.replace(flying, status=result.status, code=result.code)
             result = msgspec.structs.replace(result, attempts=flying.number, candidate=flying.candidate)
-        model = self._demand.terms.model
         if len(self._holds) > 1 or paying.lost is not None:
             self._close_all(result)
             return
-        record = self._record(result, result.usage or _NOTHING)
-        if result.usage is None:
-            self._settle(paying, None, ())
+        usage = result.usage
+        record = self._record(result, usage or _NOTHING)
+        if usage is None:
+            self._settle(paying, None, (), 0, 0)
         else:
-            self._settle(paying, record, (record,))
-        self._books.observe(record, self._exchange, result, model)
+            self._settle(paying, record, (record,), usage.input, usage.output)
+        self._books.observe(record, self._exchange, result, self._demand.terms.model)
 
     def _close_all(self, result: Result) -> None:
         bills: dict[str, UsageRecord] = {}  # by the hold that pays
@@ -164,8 +164,9 @@ class Tab:
         if result.usage is not None:
             bills[self.hold_id] = self._record(result, result.usage)
         billed = tuple(bills.values())
+        given, made = sum(bill.usage.input for bill in billed), sum(bill.usage.output for bill in billed)
         for hold in self._holds:
-            self._settle(hold, bills.get(hold.reservation.id), billed)
+            self._settle(hold, bills.get(hold.reservation.id), billed, given, made)
         model = self._demand.terms.model
         for record in billed:
             if record.attempt < result.attempts:
@@ -175,46 +176,60 @@ class Tab:
         last = ended or self._record(result, _NOTHING)
         self._books.observe(last, self._exchange, result, model)
 
-    def _settle(self, hold: _Hold, bill: UsageRecord | None, billed: tuple[UsageRecord, ...]) -> None:
-        """End *hold*: *bill* is what it pays for, *billed* all that the exchange is billed."""
-        used = [_used(limit, billed) for limit in hold.limits[: hold.own]]
+    def _settle(
+        self, hold: _Hold, bill: UsageRecord | None, billed: tuple[UsageRecord, ...], given: int, made: int
+    ) -> None:
+        """End *hold*: *bill* is what it pays for, *billed* all that the exchange is billed; *given* and *made* are the
+        tokens of input and output that this comes to.
+        """
+        terms, reservation = self._demand.terms, hold.reservation
+        used = _used(hold.limits[: hold.own], given, made)
         if len(hold.limits) > hold.own:
-            mine = tuple([record for record in billed if record.attempt == hold.number])
-            used += [_used(limit, mine) if hold.number else 0 for limit in hold.limits[hold.own :]]
-        charges = hold.reservation.charges
+            used += self._used_there(hold, billed)
         if bill is None:
-            self._books.settle(Settlement(hold.reservation, tuple(used), (0,) * len(charges)), None)
+            self._books.settle(Settlement(reservation, tuple(used), (0,) * len(reservation.charges)), None)
             return
-        usage, cost_nusd = bill.usage, bill.cost_nusd
-        spent = tuple([spent_of(unit, usage, cost_nusd) for unit in self._demand.terms.units])
-        for amount, charge, line in zip(spent, charges, self._demand.terms.lines, strict=True):
-            if amount > charge.amount and line.measure != "One":
-                force_setattr(bill, "flags", (*bill.flags, "over_hold"))
-                break
+        spent, over = [], False
+        for charge, line in zip(reservation.charges, terms.lines, strict=True):
+            amount = spent_of(line.budget.unit, bill.usage, bill.cost_nusd)
+            spent.append(amount)
+            over |= amount > charge.amount and line.measure != "One"
+        if over:
+            force_setattr(bill, "flags", (*bill.flags, "over_hold"))
         counted = key_usage_of(bill)
         if bill is not billed[-1]:
             counted = msgspec.structs.replace(counted, requests=0)  # the exchange is one request
-        self._books.settle(Settlement(hold.reservation, tuple(used), spent, counted), bill)
+        self._books.settle(Settlement(reservation, tuple(used), tuple(spent), counted), bill)
+
+    def _used_there(self, hold: _Hold, billed: tuple[UsageRecord, ...]) -> list[int]:
+        """What was used of the limits of a hold's candidate: by its attempt alone, if it was made."""
+        limits = hold.limits[hold.own :]
+        if hold.number == 0:
+            return [0] * len(limits)
+        mine = [bill.usage for bill in billed if bill.attempt == hold.number]
+        return _used(limits, sum(usage.input for usage in mine), sum(usage.output for usage in mine))
 
     def _record(self, result: Result, usage: TokenUsage) -> UsageRecord:
-        candidate, draft = result.candidate, self._demand.draft.record
-        price = candidate.target.price if candidate is not None else None
+        demand, candidate = self._demand, result.candidate
+        draft = demand.draft.record
         cost_nusd = 0
-        if price is not None and result.usage is not None:
-            cost_nusd = pricing.cost(usage, price, service_tier=result.service_tier)
+        if candidate is not demand.plan.candidates[0]:
+            draft = _served_by(draft, candidate)
+        if candidate is not None and result.usage is not None:
+            price = candidate.target.price
+            if price is not None:
+                cost_nusd = pricing.cost(usage, price, service_tier=result.service_tier)
+        books, attempts = self._books, result.attempts
         return msgspec.structs.replace(
             draft,
-            at_ms=self._books.clock_ms(),
-            target=candidate.target.name if candidate is not None else "",
-            upstream_model=candidate.upstream_model if candidate is not None else "",
+            at_ms=books.clock_ms(),
             status=result.status,
             outcome=result.outcome,
-            attempts=result.attempts,
-            attempt=max(result.attempts, 1),
+            attempts=attempts,
+            attempt=attempts or 1,
             usage=usage,
             cost_nusd=cost_nusd,
-            price_version=price.version if price is not None else "",
-            duration_ms=self.elapsed_ms(),
+            duration_ms=int(books.monotonic_ms() - self._exchange.started_ms),
             first_token_ms=result.first_token_ms,
             service_tier=result.service_tier,
             provider_cost_nusd=result.provider_cost_nusd,
@@ -230,29 +245,40 @@ class Tab:
             cost_nusd = pricing.cost_at(usage, most.rates, most.request_nusd)
         ends_all = lost.number == result.attempts
         return msgspec.structs.replace(
-            draft.record,
+            _served_by(draft.record, candidate),
             at_ms=self._books.clock_ms(),
-            target=candidate.target.name,
-            upstream_model=candidate.upstream_model,
             status=result.status if ends_all else lost.status,
             outcome=result.outcome if ends_all else "failed",
             attempts=result.attempts,
             attempt=lost.number,
             cost_nusd=cost_nusd,
-            price_version=price.version if price is not None else "",
             duration_ms=self.elapsed_ms(),
             flags=(*draft.record.flags, "unanswered"),
         )
 
 
-def _used(limit: Limit, billed: tuple[UsageRecord, ...]) -> int:
-    """What counts against a rate: a request was made even when it came to nothing, tokens only when used."""
-    match limit.unit:
-        case "Requests":
-            return 1
-        case "TotalTokens":
-            return sum([record.usage.total for record in billed])
-        case "InputTokens":
-            return sum([record.usage.input for record in billed])
-        case "OutputTokens":
-            return sum([record.usage.output for record in billed])
+def _served_by(record: UsageRecord, candidate: Candidate | None) -> UsageRecord:
+    """*record* of a call that *candidate* served; None: nobody was asked."""
+    if candidate is None:
+        return msgspec.structs.replace(record, target="", upstream_model="", price_version="")
+    price = candidate.target.price
+    return msgspec.structs.replace(
+        record,
+        target=candidate.target.name,
+        upstream_model=candidate.upstream_model,
+        price_version="" if price is None else price.version,
+    )
+
+
+def _used(limits: tuple[Limit, ...], given: int, made: int) -> list[int]:
+    """What counts against rates: a request was made even when it came to nothing, tokens only when used."""
+    found = []
+    for limit in limits:
+        unit = limit.unit
+        if unit == "Requests":
+            found.append(1)
+        elif unit == "TotalTokens":
+            found.append(given + made)
+        else:
+            found.append(given if unit == "InputTokens" else made)
+    return found

@@ -9,14 +9,13 @@
 """
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.openai_parts import parts_of
-from sluice_dataplane.exchange import Ask, Endpoint
+from sluice_dataplane.dialects.openai_parts import PLAIN, Parts, parts_of
+from sluice_dataplane.exchange import Ask, Candidate, Endpoint
 
 BYTES_PER_TOKEN: Final = 3  # of text, for estimates; OpenAI's own rule of thumb is 4: fewer bytes count more tokens
 TEMPLATE_TOKENS: Final = 128
@@ -50,39 +49,55 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
     """
 
     input: int
+    likely: int
     audio: int = 0
     image: int = 0
-    likely: int = 0
     opaque: str = ""
     unpriced: str = ""
 
 
 def bound_of(
-    endpoint: Endpoint, body: bytes, ask: Ask, *, upstream_models: Iterable[str], context_window: int | None
+    endpoint: Endpoint, body: bytes, ask: Ask, candidates: tuple[Candidate, ...], *, context_window: int | None
 ) -> Bound:
-    """The bound of *body*, whichever of *upstream_models* gets it; *context_window* None: not known for all of them."""
+    """The bound of *body*, whichever of *candidates* gets it; *context_window* None: not known for all of them."""
     parts = parts_of(endpoint, body)
     text_bytes = len(body) - parts.media_bytes
-    if not parts.media_bytes and b"\\" in body:
+    if b"\\" in body and not parts.media_bytes:
         # An escape of six bytes stands for three of UTF-8 at most.  Behind another backslash it may be none.
         text_bytes -= 3 * (body.count(b"\\u") - body.count(b"\\\\u"))
-    extra = TEMPLATE_TOKENS + INSTRUCTION_TOKENS if ask.instructed else TEMPLATE_TOKENS
-    audio = -(-parts.audio_bytes * AUDIO_TOKENS_PER_SECOND // AUDIO_BYTES_PER_SECOND)
-    most = text_bytes + extra + audio
-    likely = -(-text_bytes // BYTES_PER_TOKEN) + audio
+    most = text_bytes + (TEMPLATE_TOKENS + INSTRUCTION_TOKENS if ask.instructed else TEMPLATE_TOKENS)
+    likely = -(-text_bytes // BYTES_PER_TOKEN)
+    if context_window is not None and endpoint != "chat":
+        context_window = None  # the other endpoints take several inputs at once
+    if parts is not PLAIN:
+        return _with_parts(parts, most, likely, context_window, ask, candidates)
+    if context_window is not None and most > context_window:
+        most, likely = context_window, min(likely, context_window)
+    return Bound(most, likely, unpriced=ask.unpriced)
+
+
+def _with_parts(
+    parts: Parts, most: int, likely: int, window: int | None, ask: Ask, candidates: tuple[Candidate, ...]
+) -> Bound:
     opaque = parts.opaque
-    if context_window is not None and endpoint == "chat":  # the other endpoints take several inputs at once
+    audio = -(-parts.audio_bytes * AUDIO_TOKENS_PER_SECOND // AUDIO_BYTES_PER_SECOND)
+    most, likely = most + audio, likely + audio
+    if window is not None:
         if opaque:
-            most = likely = audio = context_window
+            most = likely = audio = window
             opaque = ""
-        most, likely = min(most, context_window), min(likely, context_window)
+        most, likely = min(most, window), min(likely, window)
     image = 0
     if parts.images:
-        sizes = [image_tokens(name) for name in upstream_models] or [image_tokens("")]
-        high, low = (max(column) for column in zip(*sizes, strict=True))
+        high, low = _image_tokens(candidates)
         image = (parts.images - parts.low_images) * high + parts.low_images * low
     pages = most if parts.opaque else 0  # a file's are images as well as text
-    return Bound(most + image, audio, image + pages, likely + image, opaque, ask.unpriced or parts.unpriced)
+    return Bound(most + image, likely + image, audio, image + pages, opaque, ask.unpriced or parts.unpriced)
+
+
+def _image_tokens(candidates: tuple[Candidate, ...]) -> tuple[int, int]:
+    sizes = [image_tokens(each.upstream_model) for each in candidates]
+    return max(high for high, _ in sizes), max(low for _, low in sizes)
 
 
 @lru_cache(maxsize=1_024)

@@ -77,9 +77,10 @@ def sheet_of(prices: Sequence[Price]) -> Sheet:
 
 def most_at(sheet: Sheet, input_tokens: int) -> Most:
     """The most that a request with so much input can cost."""
-    for most in sheet:
-        if input_tokens > most.over_input_tokens:
-            return most
+    if len(sheet) > 1:
+        for most in sheet:
+            if input_tokens > most.over_input_tokens:
+                return most
     return sheet[-1]
 
 
@@ -97,9 +98,12 @@ def cost_most(
     *audio_input* and *image_input* are how many of the input can be such at most, None where all can; *audio_output* is
     whether output can be spoken.
     """
-    priced = _input_most(most, input_tokens, audio_input, image_input)
-    priced += output_tokens * (most.audio_output if audio_output else most.output)
-    return cost_nusd(priced) + most.request_nusd
+    priced = output_tokens * (most.audio_output if audio_output else most.output)
+    if audio_input == image_input == 0:
+        priced += input_tokens * most.text
+    else:
+        priced += _input_most(most, input_tokens, audio_input, image_input)
+    return -(-priced // TOKENS_PER_PRICE) + most.request_nusd
 
 
 def output_within(

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects import openai
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Endpoint
@@ -139,49 +138,54 @@ def test_a_field_named_twice_reaches_the_upstream_once(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("usage", "expected"),
+    ("prompt", "choices"),
     [
-        ({"prompt_tokens": 3, "completion_tokens": 4}, TokenUsage(input=3, output=4)),
-        ({"prompt_tokens": 0, "completion_tokens": 0}, TokenUsage()),
-        ({"total_tokens": 9}, TokenUsage(input=9)),
-        (
-            {
-                "prompt_tokens": 10,
-                "completion_tokens": 5,
-                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
-                "completion_tokens_details": {"reasoning_tokens": 3},
-            },
-            TokenUsage(input=10, output=5, cached_input=4, cache_write=2, reasoning=3),
-        ),
-        ({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 99}}, TokenUsage(input=10, cached_input=10)),
-        (None, None),
-        ({}, None),
-        ({"prompt_tokens": -1}, None),
-        ({"prompt_tokens": 1.5}, None),
-        ({"prompt_tokens": "many"}, None),
+        ("one", 3),
+        (["one", "two"], 6),
+        ([1, 2, 3, 4], 3),
+        ([[1, 2], [3]], 6),
+        ([], 3),
+        (None, 3),
     ],
 )
-def test_usage_is_read_strictly_and_zero_is_a_figure(usage: dict[str, Any] | None, expected: TokenUsage | None) -> None:
-    """Kinds are parts of their totals, an explicit zero stays zero, nonsense is no usage at all."""
-    assert expected == openai.answer_usage(json.dumps({"usage": usage}).encode())
+def test_every_prompt_of_several_has_its_own_choices(prompt: Any, choices: int) -> None:
+    """An array of prompts is completed n times each: what is held for the answer grows with it."""
+    assert ask_of({"model": "m", "prompt": prompt, "n": 2, "best_of": 3}, "completions").choices == choices
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b"[1]", b'{"usage":{"prompt_tokens":1}', b'{"error":{"code":"x"}}'])
-def test_what_is_no_answer_is_not_taken_for_one(body: bytes) -> None:
-    """HTML, cut JSON and errors under a status of 200 are told apart from answers without usage."""
-    with pytest.raises(ValueError):
-        openai.answer_usage(body)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("prediction", {"type": "content", "content": "x"}),
+        ("web_search_options", {}),
+        ("search_parameters", {"mode": "on"}),
+        ("enable_search", True),
+        ("plugins", [{"id": "web"}]),
+        ("models", ["dear/model"]),
+        ("fallbacks", ["dear/model"]),
+        ("preset", "mine"),
+    ],
+)
+def test_what_costs_more_than_tokens_is_named(field: str, value: Any) -> None:
+    """A search, a prediction, another model: whoever holds a Budget must know of it."""
+    assert ask_of({"model": "m", field: value}).unpriced == field
 
 
-def test_the_usage_chunk_is_told_from_chunks_that_carry_content_too() -> None:
-    """Only a chunk without choices may be left out of the client's stream."""
-    alone = b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
-    beside = b'{"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+@pytest.mark.parametrize("value", [None, False, [], ""])
+def test_what_is_switched_off_costs_nothing(value: Any) -> None:
+    """Clients that send every field with its default are served."""
+    assert ask_of({"model": "m", "plugins": value, "models": value, "enable_search": value}).unpriced == ""
 
-    assert openai.chunk_usage(alone) == (TokenUsage(input=1, output=2), True)
-    assert openai.chunk_usage(beside) == (TokenUsage(input=1, output=2), False)
-    assert openai.chunk_usage(b'{"choices":[],"usage":null}') == (None, False)
-    assert openai.chunk_usage(b"garbage") == (None, False)
+
+def test_a_spoken_answer_and_a_described_form_are_seen() -> None:
+    """Both cost tokens that the text of the messages does not show."""
+    plain = ask_of({"model": "m", "modalities": ["text"]})
+    spoken = ask_of({"model": "m", "modalities": ["text", "audio"], "audio": {"voice": "x"}})
+
+    assert (plain.audio_wanted, spoken.audio_wanted) == (False, True)
+    assert not plain.instructed
+    for field in ("tools", "functions", "response_format"):
+        assert ask_of({"model": "m", field: []}).instructed
 
 
 _json = st.recursive(
@@ -189,7 +193,9 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-_names = st.sampled_from(["model", "stream", "max_tokens", "n", "stream_options", "user", "best_of", "x"])
+_names = st.sampled_from(
+    ["model", "stream", "max_tokens", "n", "stream_options", "user", "best_of", "prompt", "plugins", "modalities", "x"]
+)
 
 
 @given(st.dictionaries(_names, _json), st.sampled_from(["chat", "completions", "embeddings"]))
