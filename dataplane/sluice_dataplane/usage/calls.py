@@ -1,6 +1,7 @@
 """The calls that are running: what each holds, and where its progress is shown."""
 
 from collections.abc import Iterable
+from itertools import chain
 
 from sluice_dataplane.limits.store import Reservation
 from sluice_dataplane.usage.lines import HoldLine
@@ -28,11 +29,15 @@ class Call:
 
 
 class Calls(dict[str, Call]):
-    """By the ids of their holds."""
+    """By the ids of their holds.  ``asking``: those that are written down, and not answered by the store yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asking: dict[str, Call] = {}
 
     def lines(self) -> Iterable[HoldLine]:
         """What the journal must not forget of them."""
-        return (call.line for call in self.values())
+        return (call.line for call in chain(self.asking.values(), self.values()))
 
     def unasserted(self) -> list[Call]:
         """Those that the store may not know, and has not refused to."""

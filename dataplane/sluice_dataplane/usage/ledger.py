@@ -150,11 +150,14 @@ class Ledger:
         except JournalError:
             self._slots.release(call.slot)
             raise
+        self._calls.asking[reservation.id] = call
         try:
             result = await self._ask(call, away)
         except BaseException:
             self._untaken(call)
             raise
+        finally:
+            self._calls.asking.pop(reservation.id, None)
         if isinstance(result, Refused):
             self._untaken(call)
         else:
@@ -279,8 +282,7 @@ class Ledger:
 
     async def joined(self, deadline_s: float) -> bool:
         """Wait until the store has everything and admits; no longer than *deadline_s*, and not for one that is away."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun = (loop := asyncio.get_running_loop()).time()
         while self._local is None and not self.rejoin.joined:
             waited = loop.time() - begun
             if waited >= deadline_s or (self.rejoin.away and waited >= AWAY_S):
