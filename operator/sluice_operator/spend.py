@@ -26,6 +26,16 @@ _DEADLINE_SECONDS: Final = 10
 _SOCKET_SECONDS: Final = 5
 _SCAN_COUNT: Final = 1000
 _MAX_SCANS: Final = 500  # rounds over the index: with more accounts than that nothing is known of users
+_FENCED_MS: Final = 10_000  # longer than data planes take to tell a server what it has lost
+# Which run of the counters this is: '' while data planes have not greeted this server, or have yet to tell it what it
+# has lost: what it says was spent is too little then, or nothing.
+_RUN: Final = """
+local store, time = redis.call('HMGET', KEYS[1], 'run', 'fence'), redis.call('TIME')
+local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') .. ':'
+local age_ms = time[1] * 1000 + math.floor(time[2] / 1000) - (store[2] or 0)
+local known = store[1] and string.sub(store[1], 1, #id) == id
+return known and (not store[2] or math.abs(age_ms) > ARGV[1] + 0) and store[1] or ''
+"""
 _ACCOUNT_FIELDS: Final = ("posted", "held", "orphaned")
 _BUCKET: Final = re.compile(r"b[0-9]+")  # what was posted in one bucket of a rolling window
 _USAGE_FIELDS: Final = ("requests", "input", "output", "cost", "last_ms")
@@ -110,19 +120,27 @@ class RedisSpend:
         """See :class:`SpendSource`."""
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
+                run = await self._run()
                 wanted = sorted({*question.accounts, *await self._beginning_with(question.prefixes)})
                 held = await self._ask([("HGETALL", name) for name in wanted])
                 asked = [names.key_usage(key_id, question.month) for key_id in question.key_ids]
                 used = await self._ask([("HMGET", name, *_USAGE_FIELDS) for name in asked])
                 accounts = {name: _account(fields) for name, fields in zip(wanted, held, strict=True)}
                 usages = [Usage(*(int(value or 0) for value in row)) for row in used]
+                whole = run != "" and await self._run() == run
         except (RedisError, RedisClusterException, OSError, ValueError) as error:  # TimeoutError too
             message = f"Redis: {type(error).__name__}"
             raise SpendUnavailableError(message) from None  # its text may quote what it was told
+        if not whole:
+            message = "Redis: the data plane has not told it yet what was spent"
+            raise SpendUnavailableError(message)
         return Answer(
             accounts={name: account for name, account in accounts.items() if account != Account()},
             keys={key_id: row for key_id, row in zip(question.key_ids, usages, strict=True) if row != Usage()},
         )
+
+    async def _run(self) -> str:
+        return str(await self._redis.eval(_RUN, 1, names.STORE, _FENCED_MS))
 
     async def _ask(self, commands: Sequence[tuple[str, ...]]) -> list[Any]:
         """One reply per command, in order."""

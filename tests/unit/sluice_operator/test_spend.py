@@ -1,7 +1,8 @@
 """Reading the counters from a real Redis."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,12 @@ from support.waiting import until
 SHARED = names.account("b1", "2026-09", "-")
 
 
+def greet(server: RedisServer, **more: object) -> None:
+    """Do to its store what a data plane's first word does."""
+    run_id = server.client.info("server")["run_id"]
+    server.client.hset(names.STORE, mapping={"run": f"{run_id}:1:word", **more})
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
     """A real redis-server."""
@@ -27,8 +34,9 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def spend(server: RedisServer) -> AsyncIterator[RedisSpend]:
-    """A reader of an empty Redis."""
+    """A reader of a Redis in which nothing is counted yet."""
     server.client.flushall()
+    greet(server)
     async with RedisSpend(server.url) as spend:
         yield spend
 
@@ -102,6 +110,40 @@ async def test_a_redis_that_is_away_is_not_zero(server: RedisServer, spend: Redi
         server.start()
 
 
+async def test_a_redis_that_has_lost_what_was_spent_is_not_zero(server: RedisServer, spend: RedisSpend) -> None:
+    """A server that was wiped, restarted or that data planes still tell what it lost is not believed: its figures are
+    too small.
+    """
+    now_ms = int(server.client.time()[0]) * 1000
+    found = []
+    for store in ({}, {"run": "another:1:word"}, {"fence": now_ms}, {"fence": now_ms - 60_000}):
+        server.client.flushall()
+        server.client.hset(SHARED, "posted", 5)
+        if store:
+            greet(server, **store)
+        found.append(await _readable(spend))
+
+    assert found == [None, None, None, Answer({SHARED: Account(5)})]
+
+
+async def test_a_redis_that_loses_all_while_it_is_read_is_not_zero(
+    server: RedisServer, spend: RedisSpend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before, after and between is not mixed: the counters are those of one run, or unknown."""
+    ask = spend._ask
+
+    async def wiped(commands: Sequence[tuple[str, ...]]) -> list[Any]:
+        server.client.flushall()
+        answers = await ask(commands)
+        greet(server, run="another:2:word")
+        return answers
+
+    monkeypatch.setattr(spend, "_ask", wiped)
+
+    with pytest.raises(SpendUnavailableError):
+        await spend.read(Question((SHARED,)))
+
+
 async def test_nonsense_in_a_counter_is_not_zero(server: RedisServer, spend: RedisSpend) -> None:
     """A counter that is no number makes the reading fail, and is not taken for something else."""
     server.client.hset(SHARED, "posted", "many")
@@ -134,10 +176,12 @@ async def test_a_socket_a_database_and_tls(tmp_path: Path) -> None:
     path = str(tmp_path / "redis.sock")
     certificates = make_certificates(tmp_path)
     with running_redis(certificates=certificates, unixsocket=path, requirepass="hunter2") as server:
+        greet(server)
         server.client.hset(SHARED, "posted", 5)
         assert await _read_at(server.url) == 5
         assert await _read_at(f"unix://:hunter2@{path}") == 5
         server.client.move(SHARED, 3)
+        server.client.move(names.STORE, 3)
         assert await _read_at(f"unix://:hunter2@{path}?db=3") == 5
         with pytest.raises(SpendUnavailableError) as caught:
             await _read_at(f"unix://:hunter3@{path}")
@@ -149,17 +193,21 @@ async def test_the_master_of_sentinels_is_read_also_after_a_failover() -> None:
     """The Sentinels are asked for the master, with their own password, and asked again when it is another."""
     with running_sentinels(sentinel_password="swordfish", requirepass="hunter2") as watched:
         await until(watched.ready, seconds=40)
+        greet(watched.master)
         watched.master.client.hset(SHARED, "posted", 5)
         watched.master.client.wait(1, 4_000)
         async with RedisSpend(watched.url(login=":hunter2@", query="sentinel_password=swordfish")) as spend:
             before = await spend.read(Question((SHARED,)))
             watched.master.kill()
             await until(watched.failed_over, seconds=40)
+            unknown = await _readable(spend)
+            greet(watched.replica)
             watched.replica.client.hset(SHARED, "posted", 6)
 
             after = await until(lambda: _readable(spend))
 
     assert before.accounts == {SHARED: Account(5, 0, 0)}
+    assert unknown is None
     assert after.accounts == {SHARED: Account(6, 0, 0)}
 
 
@@ -168,6 +216,7 @@ async def test_a_cluster_is_read_where_the_keys_are() -> None:
     with running_cluster() as cluster:
         await until(cluster.ready, seconds=40)
         user = names.account("b1", "w", "u1")
+        greet(cluster.owner)
         cluster.owner.client.hset(SHARED, "posted", 5)
         cluster.owner.client.hset(user, "posted", 6)
         cluster.owner.client.zadd(names.ACCOUNTS, {user: 1})

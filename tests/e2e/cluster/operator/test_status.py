@@ -123,9 +123,12 @@ async def test_spend_in_redis_is_shown_and_kept_while_it_is_away(install: Instal
         await install.tenant.create("Budget", "calls", spec={
             "limit": {"unit": "Requests", "amount": "100"}, "period": {"type": "Once"},
         })  # fmt: skip
-        budget = await eventually(lambda: install.tenant.get("Budget", "calls"), lambda it: holds(it, "Fresh"))
+        budget = await eventually(lambda: install.tenant.get("Budget", "calls"), lambda it: condition(it, "Fresh"))
         assert budget is not None
         account = names.account(budget["metadata"]["uid"], "once", "-")
+        assert condition(budget, "Fresh")["status"] == "False"  # no data plane has said that nothing was spent
+        run_id = redis.client.info("server")["run_id"]
+        redis.client.hset(names.STORE, "run", f"{run_id}:1:word")
         redis.client.hset(account, mapping={"posted": "7", "held": "1", "orphaned": "0"})
         shown = await eventually(
             lambda: install.tenant.get("Budget", "calls"),
