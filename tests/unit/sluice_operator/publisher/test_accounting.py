@@ -159,18 +159,23 @@ async def test_downgrade_is_told_of_with_the_model(books: Books) -> None:
 
 
 async def test_busy_figures_are_written_every_half_minute(books: Books) -> None:
-    """However often the counters are read, a status is written again only half a minute later."""
+    """However often the counters are read, a status is written again only half a minute later, or when a threshold is
+    passed.
+    """
     await books.spend(1)
     await until(lambda: books.budget().get("spent") == "1")
     await books.spend(2)
     await until(lambda: books.budget().get("spent") == "2")
     await books.spend(3)
     waiting = books.budget()["spent"]
+    await books.spend(51)
+    await until(lambda: books.budget().get("reachedPercent") == 50)
+    passed = books.budget()["spent"]
     books.later()
-    await books.spend(4)
-    await until(lambda: books.budget().get("spent") == "4")
+    await books.spend(52)
+    await until(lambda: books.budget().get("spent") == "52")
 
-    assert waiting == "2"
+    assert (waiting, passed) == ("2", "51")
 
 
 async def test_what_cannot_be_read_is_kept(books: Books) -> None:
