@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Self
 
 from sluice_contract.patterns import compile_patterns, matches
 from sluice_operator.inventory import ObjectName
 from sluice_operator.resources import Prices
-from sluice_operator.resources.pricebook import EVERY_PROVIDER, Listed
+from sluice_operator.resources.pricebook import EVERY_PROVIDER, MAX_ENTRIES, Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Offers:
         )
         return cls(
             exact={name: offer for name, offer in offers.items() if "*" not in name},
-            patterns=tuple((name, compile_patterns((name,)), offers[name]) for name in patterns),
+            patterns=tuple((name, _expression(name), offers[name]) for name in patterns),
         )
 
     def for_name(self, name: str) -> Offer | None:
@@ -104,6 +105,11 @@ def merged(books: Mapping[ObjectName, tuple[Listed, ...]]) -> tuple[PriceList, t
                 conflicts.append(Conflict(name, message))
     everywhere = found.get(EVERY_PROVIDER, {})
     return PriceList({type_: Offers.of({**everywhere, **own}) for type_, own in found.items()}), tuple(conflicts)
+
+
+@lru_cache(maxsize=MAX_ENTRIES)  # a book is merged anew in each compilation, and once for each type of provider
+def _expression(pattern: str) -> re.Pattern[str]:
+    return compile_patterns((pattern,))
 
 
 def _overlaps(pattern: str, prefix: str) -> bool:

@@ -87,7 +87,10 @@ async def test_targets_are_by_model_and_name(admin: Admin, replicas: Replicas) -
 async def test_the_one_replica_answers_for_the_counters(admin: Admin, replicas: Replicas) -> None:
     """Without Redis a single replica's own counters are the counters; other months are left out."""
     admin.answers["/spend"] = {
-        "accounts": {"a": {"posted": 1, "held": 2, "orphaned": 3}},
+        "accounts": {
+            "a": {"posted": 1, "held": 2, "orphaned": 3},
+            "rolls": {"posted": 9, "held": 0, "orphaned": 0, "buckets": {"7": 5, "8": 4}},
+        },
         "keys": {
             "vk1": {"2026-09": {"requests": 1, "input": 2, "output": 3, "cost": 4, "last_ms": 5}},
             "vk2": {"2026-08": {"requests": 9, "input": 9, "output": 9, "cost": 9, "last_ms": 9}},
@@ -96,7 +99,7 @@ async def test_the_one_replica_answers_for_the_counters(admin: Admin, replicas: 
 
     answer = await ReplicaSpend(replicas, lambda: [ADDRESS]).read(Question(month="2026-09"))
 
-    assert answer.accounts == {"a": Account(1, 2, 3)}
+    assert answer.accounts == {"a": Account(1, 2, 3), "rolls": Account(9, 0, 0, {7: 5, 8: 4})}
     assert answer.keys == {"vk1": Usage(1, 2, 3, 4, 5)}
 
 
