@@ -88,6 +88,15 @@ class _Plain(msgspec.Struct, gc=False):
     choices: list[msgspec.Raw] | None = None
 
 
+class _Choice(msgspec.Struct, gc=False):
+    delta: dict[str, msgspec.Raw] | None = None
+    text: msgspec.Raw = _ABSENT
+
+
+class _Choices(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+
+
 class _TotalCost(msgspec.Struct, gc=False):
     total_cost: msgspec.Raw = _ABSENT
     upstream_inference_cost: msgspec.Raw = _ABSENT
@@ -96,6 +105,7 @@ class _TotalCost(msgspec.Struct, gc=False):
 _with_usage: Final = msgspec.json.Decoder(_WithUsage)
 _chunk: Final = msgspec.json.Decoder(_Chunk)
 _plain: Final = msgspec.json.Decoder(_Plain)
+_choices: Final = msgspec.json.Decoder(_Choices)
 _total_cost: Final = msgspec.json.Decoder(_TotalCost)
 _anything: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -128,6 +138,38 @@ def chunk_usage(data: bytes) -> tuple[Reported | None, bool]:
         return None, False
     reported = _reported(chunk.usage, chunk.service_tier)
     return reported, reported is not None and not chunk.choices
+
+
+def text_bytes(data: bytes) -> int:
+    """How many bytes of one streamed event are what was generated: text, calls of tools, reasoning, whatever it has.
+
+    Never fewer than those of its text in UTF-8; all of an event that is not of the usual form.
+    """
+    try:
+        choices = _choices.decode(data).choices
+    except msgspec.DecodeError:
+        return len(data)
+    if choices is None:
+        return len(data)
+    found = 0
+    for choice in choices:
+        delta = choice.delta
+        if delta is None:
+            found += _length(choice.text)
+        else:
+            for name, value in delta.items():
+                if name != "role":
+                    found += _length(value)
+    return found
+
+
+def _length(raw: msgspec.Raw) -> int:
+    """The bytes of a value, without the quotes of a string; 0 for null and for what is not there."""
+    view = memoryview(raw)
+    length = len(view)
+    if length > 1 and view[0] == 0x22:
+        return length - 2
+    return 0 if length == 4 and bytes(view) == _NULL else length
 
 
 def begins_answer(data: bytes) -> bool:

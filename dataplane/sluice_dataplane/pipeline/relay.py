@@ -158,7 +158,7 @@ class Relay:
                             meter.reported = usage
                             if alone and not self._keep_usage:
                                 continue
-                    meter.saw_event(data)
+                    meter.saw_event(openai_usage.text_bytes(data))
             kept.append(frame.raw)
         return b"".join(kept)
 

@@ -3,13 +3,9 @@
 An estimate errs on the high side and is flagged.  An explicit zero from the provider stays zero.
 """
 
-from typing import Final
-
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.exchange import Endpoint, Reported
 from sluice_dataplane.usage.bounds import BYTES_PER_TOKEN
-
-EVENT_ENVELOPE_BYTES: Final = 120  # what the shortest real chunk holds besides its text
 
 
 class Meter:
@@ -29,10 +25,10 @@ class Meter:
         self._delivered_events = 0
         self.reported: Reported | None = None
 
-    def saw_event(self, data: bytes) -> None:
-        """One streamed event went to the client."""
+    def saw_event(self, text_bytes: int) -> None:
+        """One streamed event went to the client; so many of its bytes were generated, the rest is its envelope."""
         self._delivered_events += 1
-        self._delivered_bytes += len(data)
+        self._delivered_bytes += text_bytes
 
     def saw_body(self, body: bytes) -> None:
         """A plain answer came, whole or as far as it did."""
@@ -41,7 +37,7 @@ class Meter:
     @property
     def began(self) -> bool:
         """Whether any of an answer came: from then on the provider charges for it."""
-        return self._delivered_bytes > 0
+        return self._delivered_bytes > 0 or self._delivered_events > 0
 
     @property
     def output_tokens(self) -> int:
@@ -49,7 +45,7 @@ class Meter:
         if self._endpoint == "embeddings":
             return 0
         events = self._delivered_events
-        text_tokens = (self._delivered_bytes - EVENT_ENVELOPE_BYTES * events) // BYTES_PER_TOKEN
+        text_tokens = -(-self._delivered_bytes // BYTES_PER_TOKEN)
         output = max(events, text_tokens)
         most = self._most_output
         return output if most is None or output < most else most

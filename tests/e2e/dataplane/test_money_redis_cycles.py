@@ -29,7 +29,7 @@ EACH = int(os.environ.get("SLUICE_CYCLES") or 8)  # of seven faults: 56 cycles
 SEED = int(os.environ.get("SLUICE_SEED") or 20_261_121)
 REPLICAS = 2
 CALLERS = 14
-ROOM = 25  # calls that a tight Budget holds
+ROOM = 8  # calls that a tight Budget holds
 EXACT_SECONDS = 30.0
 CEILING = 60
 SERVED_BETWEEN = 15  # calls, before a fault and after it
@@ -54,7 +54,7 @@ def tight(number: int) -> Budget:
         id=f"tight{number}",
         name=f"tight-{number}",
         unit="Cost" if by_cost else "Requests",
-        amount=ROOM * cost_of(400, CEILING) if by_cost else ROOM,
+        amount=cost_of(400, CEILING) + (ROOM - 1) * cost_of(5, CEILING) if by_cost else ROOM,
         period=ONCE,
         failure_mode="Closed" if number % 4 > 1 else "Lease",
     )
@@ -84,12 +84,13 @@ class Cycles:
         self._journals = Journals(plane.data_dir for plane in planes)
 
     def call(self, number: int) -> Call:
-        """Two in three under the wide Budgets, one under that of the cycle."""
+        """Half of them under the wide Budgets, half under that of the cycle."""
         draw = random.Random(f"{SEED} {number}")
         script = Script(chunks=draw.randint(1, 8), tokens=4, gap_ms=10)
         call = Call(f"wide-{number}", stream=draw.random() < 0.7, scripts=(script,), max_tokens=CEILING)
-        if number % 3 == 0:
+        if number % 2:
             call.marker, call.secret = f"tight{self.now}-{number}", f"sk-tight{self.now}"
+            call.scripts = (Script(chunks=CEILING, tokens=1, gap_ms=1),)  # all that it may come to
         return call
 
     async def one(self, load: Load, fault: str) -> None:
@@ -101,6 +102,7 @@ class Cycles:
         await self._strike(fault)
         ended = time.monotonic()
         await self._some_served(load)
+        await until(lambda: self._used_up(load), seconds=SERVED_SECONDS, why="the cycle's Budget is not used up")
         await load.pause()
         await until(self.exact, seconds=EXACT_SECONDS + ended - time.monotonic(), why=f"not exact after {fault}")
         self.seconds[fault].append(time.monotonic() - ended)
@@ -115,6 +117,11 @@ class Cycles:
             return sum(call.status == 200 and call.marker.startswith("wide") for call in fresh) >= SERVED_BETWEEN
 
         await until(enough, seconds=SERVED_SECONDS, why="calls are not served")
+
+    def _used_up(self, load: Load) -> bool:
+        """Whether the Budget of this cycle has refused a call."""
+        mine = f"tight{self.now}-"
+        return any(call.status == 429 and call.marker.startswith(mine) for call in reversed(load.calls))
 
     async def _strike(self, fault: str) -> None:
         redis = self._redis
@@ -159,7 +166,7 @@ async def test_totals_are_exact_after_everything_that_a_redis_can_do(
         async with fleet(tmp_path, snapshot, count=REPLICAS, redis_url=losing.url, hold_ttl_seconds=10) as planes:
             cycles = Cycles(losing, up, planes)
             running = list(planes)
-            async with Load(CALLERS, cycles.call, lambda number: running[number % REPLICAS]) as load:
+            async with Load(CALLERS, cycles.call, lambda number: running[number // 2 % REPLICAS]) as load:
                 for number, fault in enumerate(cycles.faults):
                     cycles.now = number
                     await cycles.one(load, fault)
@@ -179,6 +186,7 @@ async def test_totals_are_exact_after_everything_that_a_redis_can_do(
     assert told.crashed == 0
     every = [seconds for each in cycles.seconds.values() for seconds in each]
     figure(f"seed {SEED}, cycles", f"{len(every)} on {REPLICAS} replicas, {len(load.calls)} calls: {dict(statuses)}")
+    figure("Budgets used up meanwhile, and none over its limit", cycles.now + 1)
     figure("from a fault's end to exact totals", f"median {statistics.median(every):.1f} s, most {max(every):.1f} s")
     for fault, seconds in cycles.seconds.items():
         figure(f"… {fault}", f"median {statistics.median(seconds):.1f} s, most {max(seconds):.1f} s")

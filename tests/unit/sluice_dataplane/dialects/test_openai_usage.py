@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.openai_usage import answer_usage, chunk_usage
+from sluice_dataplane.dialects.openai_usage import answer_usage, chunk_usage, text_bytes
 from sluice_dataplane.exchange import Reported
 
 
@@ -232,3 +232,27 @@ def test_any_usage_is_read_or_is_none(usage: dict[str, Any]) -> None:
             assert min(found.input, found.output, found.cached_input, found.cache_write, found.reasoning) >= 0
             assert max(found.cached_input, found.audio_input, found.image_input, found.cache_write) <= found.input
             assert max(found.reasoning, found.audio_output, found.image_output) <= found.output
+
+
+@pytest.mark.parametrize(
+    ("data", "length"),
+    [
+        (
+            b'{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null}}]}',
+            0,
+        ),
+        (b'{"id":"c","choices":[{"index":0,"delta":{"content":" hello"},"logprobs":null}]}', 6),
+        ('{"choices":[{"delta":{"content":"Grüße"}}]}'.encode(), 7),
+        (b'{"choices":[{"delta":{"content":"ab"}},{"delta":{"reasoning_content":"cde"}}]}', 5),
+        (b'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}}]}', 49),
+        (b'{"choices":[{"text":"four"}]}', 4),
+        (b'{"choices":[]}', 0),
+        (b'{"choices":[{"delta":{}}]}', 0),
+        (b'{"else":"where"}', 16),
+        (b"not json", 8),
+        (b'{"choices":[{"delta":{"content":"cut', 36),
+    ],
+)
+def test_what_was_generated_is_told_from_its_envelope(data: bytes, length: int) -> None:
+    """An event's text counts, not what is around it; one of another form counts whole."""
+    assert text_bytes(data) == length
