@@ -28,12 +28,13 @@ for k = 10, #KEYS do
   elseif k <= slots then
     if redis.call('ZSCORE', key, ARGV[5]) then write('ZREM', key, ARGV[5]) end
   elseif k <= accounts then
-    local posted = ARGV[a + 2] == '' and 'posted' or 'b' .. ARGV[a + 2]
-    local sums, amount = redis.call('HMGET', key, posted, took or 'held'), int(took and hold[k - slots + 2])
-    local known = int(sums[1]) and int(sums[2]) and (sums[1] or sums[2] or redis.call('EXISTS', key) == 1)
-    if known and amount ~= 0 then write('HINCRBY', key, took, -amount) end
-    if ARGV[a] ~= '0' then write('HINCRBY', key, posted, ARGV[a]) end
-    if ARGV[a] ~= '0' then keep(KEYS[6], key, ARGV[a + 1], known) end
+    local posted, amount = ARGV[a + 2] == '' and 'posted' or 'b' .. ARGV[a + 2], int(took and hold[k - slots + 2])
+    local sums, set, spent = redis.call('HMGET', key, posted, took or 'held'), {'HSET', key}, ARGV[a] + 0
+    local known = sums[1] or sums[2] or redis.call('EXISTS', key) == 1
+    if known and amount ~= 0 then set[3], set[4] = took, int(sums[2]) - amount end
+    if spent ~= 0 then set[#set + 1], set[#set + 2] = posted, int(sums[1]) + spent end
+    if #set > 2 then write(unpack(set)) end
+    if spent ~= 0 and not (took and known and posted == 'posted') then keep(KEYS[6], key, ARGV[a + 1], known) end
     a = a + 3
   else
     add_usage(KEYS[7], key, {unpack(ARGV, a)})

@@ -27,7 +27,7 @@ SETTLED_KEPT_MS: Final = 2 * 3_600_000  # how long a reservation that comes late
 USAGE_KEPT_MS: Final = 400 * 86_400_000
 EXTEND_LIMIT: Final = 200  # holds per script: no script may keep Redis busy for long
 REAP_LIMIT: Final = 100
-CHECKPOINT_LIMIT: Final = 20_000  # keys
+CHECKPOINT_LIMIT: Final = 10_000  # keys: Redis is busy 4 µs for each, and nobody's call may wait longer than 50 ms
 FENCE_MIN_MS: Final = 2_000  # other sources need time to come back; after a wipe nobody knows who they are
 FENCE_MAX_MS: Final = 5_000  # a source that does not tell what it has must not keep all others out
 ALIVE_MS: Final = 15_000  # a source counts as alive that long after it was heard of
@@ -35,6 +35,7 @@ MAX_DIGITS: Final = 16  # of a counter, sign included: what Lua can count exactl
 RESTORED_TTL_MS: Final = 60_000  # for the owner of a hold that was put back to extend it
 
 _HOLES: Final = names.holes("")
+_Row = tuple[str, int, list[str]]  # a key, when it is forgotten (ms; -1: never), its fields and values
 
 
 def hello(script: Script, source: str, nonce: str) -> Command:
@@ -168,10 +169,16 @@ def read_checkpoint(reply: Any) -> Checkpoint | None:  # noqa: ANN401  what Redi
             return None
         case [int(total), bytes(rows)]:
             try:
-                return Checkpoint(total, msgspec.msgpack.decode(rows, type=tuple[tuple[str, ...], ...]))
+                found = msgspec.msgpack.decode(rows, type=list[_Row])
             except msgspec.DecodeError:
                 raise _not_understood("checkpoint") from None
+            return Checkpoint(total, tuple(map(_flat, found)))
     raise unexpected("checkpoint", reply)
+
+
+def _flat(row: _Row) -> tuple[str, ...]:
+    key, forgotten_ms, fields = row
+    return (key, *fields) if forgotten_ms < 0 else (key, *fields, "@", str(forgotten_ms))
 
 
 def restore(script: Script, run: str, saved: Checkpoint) -> Command:

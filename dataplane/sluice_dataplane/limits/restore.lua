@@ -4,7 +4,8 @@
 -- KEYS     1 the store, 2 marks of sources, 3 deadlines of holds, 4 orphans, 5 index of accounts, 6 index of usages,
 --          7 sources that have caught up
 -- ARGV     1 run, 2 ms a fence lasts, 3 what the keys of holds begin with, 4 those of holes, 5 settlements counted in
---          the checkpoint, 6 its rows, 7 ms that its running holds have to be extended
+--          the checkpoint, 6 MessagePack of its rows {key, field, value ..} (@: when it is forgotten, ms), 7 ms that
+--          its running holds have to be extended
 -- returns  1 done | 0 not fenced, or nothing is missing | {'hello'}
 local store, rows = redis.call('HMGET', KEYS[1], 'run', 'fence', 'total'), cmsgpack.unpack(ARGV[6])
 if store[1] ~= ARGV[1] then return {'hello'} end
@@ -23,7 +24,7 @@ for _, row in ipairs(rows) do
     if kind == 'SADD' then write('SADD', key, row[f])
     elseif kind == 'ZADD' then write('ZADD', key, key == KEYS[3] and now_ms + ARGV[7] or row[f + 1], row[f])
     elseif row[f] ~= '@' then write('HSET', key, row[f], row[f + 1])
-    elseif row[f + 1] ~= '-1' then write('PEXPIREAT', key, row[f + 1]) end
+    else write('PEXPIREAT', key, row[f + 1]) end
   end
 end
 write('HSET', KEYS[1], 'run', store[1] .. '+', 'fence', now_ms, 'total', ARGV[5])

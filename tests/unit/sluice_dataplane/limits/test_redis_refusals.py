@@ -97,30 +97,6 @@ async def test_an_acl_without_our_commands_is_a_lasting_error() -> None:
             assert not caught.value.transient
 
 
-async def test_the_rights_that_are_documented_are_enough() -> None:
-    """A user with our keys and these commands, and nothing else, can do everything."""
-    rights = "+@scripting +@hash +@sortedset +@set +@stream +get +set +del +exists +info +time +pexpire +pexpireat"
-    with running_redis() as server:
-        server.client.execute_command(
-            "ACL", "SETUSER", "us", "on", ">pw", "~{sluice}:*", *rights.split(), "+pexpiretime"
-        )
-        server.url = f"redis://us:pw@127.0.0.1:{server.port}/0"
-        async with running(redis_store(server)) as store:
-            await greet(store, server)
-            held = await store.reserve(take("h", rate(), slot(1), charge(10)))
-            await store.extend(SOURCE, ["h"], 0)
-            reaped = await store.reap()
-            errors = await store.apply(SOURCE, [Entry(1, end(take("h", rate(), slot(1), charge(10)), 3), b"{}")])
-            saved = await store.checkpoint()
-            server.client.flushall()
-            await store.hello(SOURCE)
-
-            assert isinstance(held, Held)
-            assert (reaped, errors) == (1, (None,))
-            assert saved is not None
-            assert await store.restore(saved)
-
-
 async def test_a_replica_takes_nothing_and_may_become_primary() -> None:
     """READONLY is a passing error; the connection is dropped, since the primary may be elsewhere by now."""
     with running_redis() as server:

@@ -169,7 +169,7 @@ async def test_a_fence_stands_for_seconds_of_redis_own_time(store: RedisStore, r
 
 async def test_a_store_too_large_gives_no_checkpoint(store: RedisStore, redis_server: RedisServer) -> None:
     """More than can be read in one go is not read at all: Redis is not kept busy for that."""
-    redis_server.client.zadd(names.ACCOUNTS, {f"{{sluice}}:account:{n}": 1 for n in range(20_001)})
+    redis_server.client.zadd(names.ACCOUNTS, {f"{{sluice}}:account:{n}": 1 for n in range(10_001)})
 
     assert await store.checkpoint() is None
 
