@@ -6,15 +6,25 @@ Numbers are kept as ranges, so that a source without holes takes one, however ma
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from sluice_dataplane.usage.recovery import LOST_NUMBERS
+
+# A journal whose machine went down leaves out so many numbers: it cannot know which it had given.
+LEAP: Final = LOST_NUMBERS
 
 
 class Gap(NamedTuple):
-    """Records ``first`` … ``last`` of *source* were written, and are in none of what was read."""
+    """Records ``first`` … ``last`` of *source* are in none of what was read."""
 
     source: str
     first: int
     last: int
+
+    @property
+    def leap(self) -> bool:
+        """Whether the numbers were left out because the machine went down; else records were written, and are lost."""
+        return self.last - self.first + 1 >= LEAP
 
 
 @dataclass(slots=True)
@@ -63,5 +73,14 @@ class Seen:
         return ranges.add(sequence)
 
     def gaps(self) -> list[Gap]:
-        """Every hole, by source and number.  Where a source begins late, that is none: older files may have gone."""
-        return [Gap(source, *hole) for source in sorted(self.sources) for hole in self.sources[source].holes()]
+        """What is lost, by source and number.  Where a source begins late, nothing is: older files may have gone."""
+        return [gap for gap in self._holes() if not gap.leap]
+
+    def leaps(self) -> list[Gap]:
+        """The numbers that were left out, by source."""
+        return [gap for gap in self._holes() if gap.leap]
+
+    def _holes(self) -> Iterator[Gap]:
+        for source in sorted(self.sources):
+            for hole in self.sources[source].holes():
+                yield Gap(source, *hole)

@@ -55,8 +55,9 @@ def as_json(sums: Sums, names: Mapping[str, str], unreadable: Mapping[str, int])
     by = sums.query.by
     rows = [{**dict(zip(by, _named(by, group, names), strict=True)), **cells(each)} for group, each in sums.rows()]
     gaps = [gap._asdict() for gap in sums.seen.gaps()]
+    leaps = [gap._asdict() for gap in sums.seen.leaps()]
     read = {"doubled": sums.doubled, "sources": len(sums.seen.sources), "unreadable": sum(unreadable.values())}
-    document = {"rows": rows, "total": cells(sums.total), "input": {**read, "gaps": gaps}}
+    document = {"rows": rows, "total": cells(sums.total), "input": {**read, "gaps": gaps, "leaps": leaps}}
     return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
 
 
@@ -157,4 +158,9 @@ def warnings(sums: Sums, unreadable: Mapping[str, int], *, most: int = 20) -> li
         said.append(f"source {_printable(gap.source)}: {numbers} missing")
     if len(gaps) > most:
         said.append(f"and {len(gaps) - most} more gaps")
+    said += [
+        f"source {_printable(leap.source)}: its machine went down after record {leap.first - 1}: what its disk had not "
+        "written by then cannot be told"
+        for leap in sums.seen.leaps()
+    ]
     return said

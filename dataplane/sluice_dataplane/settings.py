@@ -30,6 +30,11 @@ class Settings:
     release: str = "sluice"
     redis_url: str = field(default="", repr=False)  # may hold a password; "" keeps counters in memory
     store_deadline_ms: int = 50  # for one call to Redis; then its budgets' failureMode decides
+    usage_stream_records: int = 100_000  # about how many usage records Redis keeps in a stream; 0: none
+    usage_files: bool = True  # also write usage records into files of JSON lines
+    usage_dir: Path | None = None  # where to; None: usage/ in data_dir
+    usage_keep_days: int = 30
+    usage_max_bytes: int = 1024 * 1024 * 1024  # of all files together; the oldest go
     max_body_bytes: int = 64 * 1024 * 1024
     max_answer_bytes: int = 64 * 1024 * 1024
     max_inflight: int = 4096

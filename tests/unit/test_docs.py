@@ -109,5 +109,5 @@ def test_every_option_is_described() -> None:
         if f"`sluice {name}" not in text or (option.startswith("--") and f"`{option}`" not in text)
     ]
 
-    assert sorted(group.commands) == ["compile", "serve", "version"]
+    assert sorted(group.commands) == ["compile", "serve", "usage", "version"]
     assert missing == []

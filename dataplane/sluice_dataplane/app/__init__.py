@@ -23,6 +23,7 @@ from sluice_dataplane.limits.store import HoldStore
 from sluice_dataplane.settings import Settings
 from sluice_dataplane.surface.host import LeanHost
 from sluice_dataplane.telemetry.log import LineWriter, install
+from sluice_dataplane.usage.export import Exporter
 
 log = logging.getLogger("sluice.app")
 
@@ -66,6 +67,7 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
             tasks.create_task(_follow(plane, cache, source), name="follow-source"),
             tasks.create_task(_fall_back(plane, cache), name="fall-back"),
             tasks.create_task(plane.ledger.run(), name="ledger"),
+            tasks.create_task(_export(plane.exporter), name="export"),
         ]
         await plane.ledger.joined(JOIN_SECONDS)
         async with listening(plane) as front:
@@ -76,6 +78,8 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
             await _drain(plane, front)
         for task in background:
             task.cancel()
+        if plane.exporter is not None:
+            await plane.exporter.close(CLOSE_SECONDS)
         await plane.ledger.close(CLOSE_SECONDS)
         carrying.cancel()
     await plane.upstreams.close()
@@ -87,6 +91,12 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
 async def _carry(store: HoldStore) -> None:
     if isinstance(store, RedisStore):  # counters in memory need nobody to carry calls to them
         await store.run()
+
+
+async def _export(exporter: Exporter | None) -> None:
+    if exporter is not None:
+        await asyncio.to_thread(exporter.open)
+        await exporter.run()
 
 
 async def _follow(plane: DataPlane, cache: SnapshotCache, source: SnapshotSource) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from typing import Any
+from typing import Any, Final
 
 from sluice_contract.snapshot import Model
 from sluice_contract.usage import UsageRecord
@@ -25,8 +25,11 @@ from sluice_dataplane.upstream.client import HttpUpstreams
 from sluice_dataplane.upstream.echo import EchoUpstreams
 from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.router import RoutingUpstreams
+from sluice_dataplane.usage.export import Exporter, Keep
 from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.ledger import Ledger
+
+DAY_MS: Final = 86_400_000
 
 
 def wall_ms() -> int:
@@ -55,6 +58,8 @@ class DataPlane:
         self.journal = Journal(settings.data_dir / "journal")
         self.ledger = Ledger(self.journal, self.store, clock_ms=wall_ms, slots_count=settings.max_inflight)
         self.metrics.watch_ledger(self.ledger.figures)
+        self.exporter = _exporter(settings, self.journal)
+        self.metrics.export_failing.set_function(lambda: bool(self.exporter and self.exporter.failing))
         self.health = Health()
         self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: wall_ms() // 1000))
         self.door = self._door()
@@ -130,4 +135,12 @@ def _store(settings: Settings) -> HoldStore:
         monotonic_ms=lambda: int(monotonic_ms()),
         draw=random.random,
         deadline_ms=settings.store_deadline_ms,
+        records_kept=settings.usage_stream_records,
     )
+
+
+def _exporter(settings: Settings, journal: Journal) -> Exporter | None:
+    if not settings.usage_files:
+        return None
+    keep = Keep(age_ms=settings.usage_keep_days * DAY_MS, total_bytes=settings.usage_max_bytes)
+    return Exporter(journal, settings.usage_dir or settings.data_dir / "usage", clock_ms=wall_ms, keep=keep)

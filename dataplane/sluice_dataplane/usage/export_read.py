@@ -106,15 +106,18 @@ def _records(raws: Sequence[bytes], after: int) -> tuple[tuple[bytes, ...], int]
     """The records over *after*: lines that came out of the journal's reserve may be in it twice."""
     found: list[bytes] = []
     for raw in raws:
-        record = _record(raw)
-        sequence = 0 if record is None else _number.decode(record).sequence
-        if record is not None and sequence > after:
+        record, sequence = _record(raw)
+        if sequence > after:
             found.append(record + b"\n")
             after = sequence
     return tuple(found), after
 
 
-def _record(raw: bytes) -> bytes | None:
+def _record(raw: bytes) -> tuple[bytes, int]:
+    """The record in a settlement's line, and its number; 0 where it has none, or none that can be read."""
     body = lines.body_of(raw)
-    record = _NONE if body is None else bytes(_settled.decode(body).record)
-    return None if record == _NONE else record
+    try:
+        record = _NONE if body is None else bytes(_settled.decode(body).record)
+        return record, 0 if record == _NONE else _number.decode(record).sequence
+    except msgspec.MsgspecError:
+        return _NONE, 0

@@ -11,7 +11,8 @@ returns); whether it survives the machine's is the fsync policy.  Knows bytes an
 ``base``                the settlement up to which a store counted that did not keep marks
 ``progress``            how far running calls are; see :mod:`slots`
 ``checkpoint``          a copy of a shared store's counters; see :mod:`checkpoints`
-``quarantine/``         copies of lines that could not be read
+``exported``            how far usage records were exported; see :mod:`export`
+``quarantine/``         copies of lines that could not be read; see :mod:`quarantine`
 ======================  ==================================================================
 """
 
@@ -34,8 +35,6 @@ SEGMENT_BYTES: Final = 64 * 1024 * 1024
 RESERVE_BYTES: Final = 4 * 1024 * 1024  # some thousands of settlements
 KEEP_MS: Final = 7 * 86_400_000
 KEEP_BYTES: Final = 2 * 1024 * 1024 * 1024
-QUARANTINE_FILES: Final = 100
-QUARANTINE_BYTES: Final = 1024 * 1024  # of each
 
 
 _log: Final = logging.getLogger(__name__)
@@ -272,15 +271,6 @@ class Journal:
                 keep_bytes=KEEP_BYTES,
             ):
                 path.unlink()
-
-    def quarantine(self, segment: Path, offset: int, raw: bytes) -> None:
-        """Keep a copy of a line that cannot be read, within bounds."""
-        folder = self._directory / "quarantine"
-        copy = folder / f"{segment.stem}-{offset}.bad"
-        with contextlib.suppress(OSError):
-            folder.mkdir(exist_ok=True)
-            if not copy.exists() and len(list(folder.iterdir())) < QUARANTINE_FILES:
-                copy.write_bytes(raw[:QUARANTINE_BYTES])
 
     def _replace(self, path: Path, content: bytes) -> None:
         new = path.with_suffix(".new")

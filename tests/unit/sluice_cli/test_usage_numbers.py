@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_cli.usage_numbers import Gap, Ranges, Seen
+from sluice_cli.usage_numbers import LEAP, Gap, Ranges, Seen
 
 
 @given(st.lists(st.integers(1, 60)))
@@ -43,3 +43,13 @@ def test_a_source_that_begins_late_has_no_gap() -> None:
         seen.add("a", n)
 
     assert seen.gaps() == []
+
+
+def test_numbers_left_out_when_a_machine_went_down_are_no_loss() -> None:
+    """So many numbers are left out at once that they are told apart from records that were written and are missing."""
+    seen = Seen()
+    for n in (1, 2, LEAP + 3, LEAP + 5):
+        seen.add("a", n)
+
+    assert seen.leaps() == [Gap("a", 3, LEAP + 2)]
+    assert seen.gaps() == [Gap("a", LEAP + 4, LEAP + 4)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sluice_cli.usage_numbers import LEAP
 from sluice_cli.usage_show import COLUMNS, as_csv, as_json, as_lines, print_table, warnings
 from sluice_cli.usage_sums import Query, Sums
 from sluice_contract.usage import TokenUsage
@@ -48,6 +49,7 @@ def test_json_has_rows_the_total_and_what_the_input_was_like() -> None:
         "sources": 1,
         "unreadable": 2,
         "gaps": [{"source": SOURCE, "first": 2, "last": 3}],
+        "leaps": [],
     }
 
 
@@ -125,6 +127,7 @@ def test_budgets_are_shown_by_name_where_it_is_known() -> None:
 def test_what_is_missing_is_said() -> None:
     """Each gap is a provable loss; many of them are summed up."""
     sums = _sums(*(record(n) for n in (1, 3, 6)))
+    leapt = _sums(record(1), record(LEAP + 2))
     many = _sums(*(record(2 * n) for n in range(1, 40)))
 
     assert warnings(sums, {"f": 2}) == [
@@ -132,5 +135,7 @@ def test_what_is_missing_is_said() -> None:
         f"source {SOURCE}: record 2 is missing",
         f"source {SOURCE}: records 4 to 5 are missing",
     ]
+    (leap,) = warnings(leapt, {})
+    assert "went down after record 1:" in leap
     assert len(warnings(many, {}, most=3)) == 4
     assert warnings(many, {}, most=3)[-1] == "and 35 more gaps"

@@ -13,6 +13,8 @@ def test_variables_become_typed_settings_and_empty_ones_are_absent() -> None:
         "SLUICE_PORT": "8080",
         "SLUICE_DATA_DIR": "/d",
         "SLUICE_LOG_REQUESTS": "false",
+        "SLUICE_USAGE_DIR": "/u",
+        "SLUICE_USAGE_KEEP_DAYS": "7",
         "SLUICE_REDIS_URL": "",
         "X": "y",
     }
@@ -24,6 +26,7 @@ def test_variables_become_typed_settings_and_empty_ones_are_absent() -> None:
         False,
         "",
     )
+    assert (settings.usage_files, settings.usage_dir, settings.usage_keep_days) == (True, Path("/u"), 7)
 
 
 @pytest.mark.parametrize(

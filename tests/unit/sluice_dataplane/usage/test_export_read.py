@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sluice_contract.usage import UsageRecord
-from sluice_dataplane.usage import export_read
+from sluice_dataplane.usage import export_read, lines
 from sluice_dataplane.usage.export_read import Block, Place
 from support.usage_records import SOURCE, Book, record
 
@@ -93,6 +93,15 @@ def test_damage_harms_no_other_line(book: Book) -> None:
     path.write_bytes(path.read_bytes().replace(f"{SOURCE[:8]}-2".encode(), f"{SOURCE[:8]}-X".encode()))
 
     assert _all(book) == [1, 3]
+
+
+@pytest.mark.parametrize("record", [b"{}", b'{"sequence":"1"}', b"[]", b"1"])
+def test_what_is_whole_and_yet_no_record_is_passed_over(book: Book, record: bytes) -> None:
+    """Whatever a line holds, the export goes on: it must not end the process that serves calls."""
+    book.journal.append(lines.frame(b'{"kind":"settle","n":1,"id":"h","used":[],"spent":[],"record":%b}' % record))
+    book.calls(2)
+
+    assert _all(book) == [1, 2]
 
 
 def test_what_is_written_twice_is_read_once(book: Book) -> None:
