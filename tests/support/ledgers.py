@@ -26,7 +26,8 @@ from sluice_dataplane.limits.store import (
 )
 from sluice_dataplane.usage.draft import Draft
 from sluice_dataplane.usage.journal import Journal
-from sluice_dataplane.usage.ledger import Ledger, Replayed
+from sluice_dataplane.usage.ledger import Ledger
+from sluice_dataplane.usage.recovery import Replayed
 from support.forgetful import ForgetfulStore
 from support.stores import account, start_ms
 

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-import msgspec
-
 from sluice_contract.usage import UsageRecord
 from sluice_dataplane.errors import JournalError, StoreError
 from sluice_dataplane.limits.memory import MemoryStore
@@ -28,6 +26,7 @@ from sluice_dataplane.limits.store import (
 from sluice_dataplane.usage import crash, slots
 from sluice_dataplane.usage.calls import Call, Calls
 from sluice_dataplane.usage.draft import Draft
+from sluice_dataplane.usage.figures import Figures
 from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.lines import HoldLine
 from sluice_dataplane.usage.outbox import Outbox
@@ -45,20 +44,6 @@ AWAY_S: Final = 1.0  # after which a store that did not answer at the start is n
 FLUSH_BATCHES: Final = 8  # that a refused call waits for, when a slice is given back for it
 
 _log: Final = logging.getLogger(__name__)
-
-
-class Figures(msgspec.Struct, frozen=True):
-    """How the ledger is doing, for metrics and readiness."""
-
-    running: int  # calls
-    waiting: int  # settlements the store has not answered
-    unjournaled: int  # settlements that not even the reserve had room for
-    journal_full: bool
-    joined: bool = True  # the store has everything, and admits
-    fenced: bool = False  # the store is catching up
-    slices: int = 0  # accounts on which something is held in advance
-    sources: int = 1  # data planes alive, this one included
-    store_unsafe: str = ""  # why the store may forget at any time
 
 
 class Ledger:

@@ -11,7 +11,7 @@ import msgspec
 
 from sluice_dataplane.errors import JournalError
 from sluice_dataplane.limits.memory import MemoryStore
-from sluice_dataplane.usage import crash, slots
+from sluice_dataplane.usage import crash, quarantine, slots
 from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.outbox import Outbox
 from sluice_dataplane.usage.replay import State, fold, start_of
@@ -47,15 +47,15 @@ def recover(
     """
     damaged = 0
 
-    def quarantine(segment: Path, offset: int, raw: bytes) -> None:
+    def keep(segment: Path, offset: int, raw: bytes) -> None:
         nonlocal damaged
         damaged += 1
-        journal.quarantine(segment, offset, raw)
+        quarantine.keep(journal.directory, segment, offset, raw)
 
     journal.open()
     path = journal.directory / PROGRESS
     try:
-        state = fold(start_of(journal.segments(), None), quarantine)
+        state = fold(start_of(journal.segments(), None), keep)
         left = slots.read(path, boot=boot_id)
     except OSError as error:
         raise JournalError(f"The journal cannot be read: {error.strerror}.") from error

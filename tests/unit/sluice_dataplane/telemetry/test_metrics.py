@@ -2,7 +2,7 @@
 
 from sluice_contract.usage import TokenUsage, UsageRecord
 from sluice_dataplane.telemetry.metrics import Metrics
-from sluice_dataplane.usage.ledger import Figures
+from sluice_dataplane.usage.figures import Figures
 
 
 def record(**fields: object) -> UsageRecord:

@@ -1,12 +1,12 @@
 """The journal's files: what survives, what is refused, and what happens on a full disk."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from sluice_dataplane.errors import JournalError
-from sluice_dataplane.usage import journal as files
 from sluice_dataplane.usage.journal import Journal
 from support.ledgers import full_disk
 
@@ -168,18 +168,6 @@ def test_the_acknowledged_mark_is_kept(tmp_path: Path) -> None:
     assert (none, kept, damaged) == (None, 41, None)
 
 
-def test_quarantine_is_bounded(tmp_path: Path) -> None:
-    """Copies of damaged lines are kept, each once, no more than the limit, none larger than the limit."""
-    journal = _journal(tmp_path)
-    for offset in range(files.QUARANTINE_FILES + 10):
-        journal.quarantine(Path("00000001.log"), offset, b"x" * (files.QUARANTINE_BYTES + 1 if offset == 0 else 1))
-    journal.close()
-    copies = list((tmp_path / "quarantine").iterdir())
-
-    assert len(copies) == files.QUARANTINE_FILES
-    assert max(copy.stat().st_size for copy in copies) == files.QUARANTINE_BYTES
-
-
 def test_sync_is_due_only_where_it_is_the_policy(tmp_path: Path) -> None:
     """With ``interval`` new lines wait to be synced, and synced ones do not; with ``never`` nothing does."""
     never, interval = Journal(tmp_path / "n"), Journal(tmp_path / "i", fsync="interval")
@@ -193,6 +181,39 @@ def test_sync_is_due_only_where_it_is_the_policy(tmp_path: Path) -> None:
         journal.close()
 
     assert due == [False, False, True, False]
+
+
+def test_a_disk_that_fails_to_sync_is_not_built_upon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error nothing is admitted, a further sync of the same file is no success, and what must be written goes
+    into the reserve; only a new file that the disk has taken opens the door again, with all of the reserve in it.
+    """
+    fails, real, synced = [True], os.fdatasync, []
+
+    def fdatasync(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        if fails[0]:
+            raise OSError(errno.EIO, "I/O error")
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    journal = Journal(tmp_path, fsync="interval", reserve_bytes=RESERVE)
+    journal.open()
+    journal.begin(b"first\n")
+    journal.sync()
+    with pytest.raises(JournalError):
+        journal.append(b"refused\n")
+    kept = journal.append_surely(b"settled\n")
+    first = journal.recover()
+    fails[0] = False
+    second = journal.recover()
+    journal.append(b"then\n")
+    due, full = journal.due, journal.full
+    journal.close()
+
+    assert (kept, first, second, due, full) == (True, False, True, True, False)
+    assert (tmp_path / "00000001.log").read_bytes() == b"first\n"
+    assert [path.read_bytes() for path in journal.segments()[1:]] == [b"\nsettled\nthen\n"]
+    assert synced.count(str(tmp_path / "00000001.log")) == 1
 
 
 def test_closing_twice_is_harmless(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sluice_dataplane.errors import JournalError
 from sluice_dataplane.limits.store import Account, Held, KeyUsage, RateState, Refused
-from sluice_dataplane.usage.ledger import Figures, Replayed
+from sluice_dataplane.usage.figures import Figures
+from sluice_dataplane.usage.recovery import Replayed
 from support.ledgers import Life, full_disk, record, used
 from support.stores import account, charge, rate, slot, take, void
 

@@ -106,9 +106,9 @@ async def test_a_segment_that_begins_while_the_store_is_asked_knows_the_hold(sce
     life.ledger.settle(used(reservation, 30), record("h"))
     newest = life.journal.segments()[-1:]
     life.crash()
-
     (entry,) = replay.settlements(newest, after=0, until=1, limit=2)
-    assert entry.settlement == used(reservation, 30)
+
+    assert (entry.settlement.reservation, entry.settlement.spent) == (reservation, (30,))
 
 
 async def test_what_was_refused_leaves_nothing(scene: Scene) -> None:
@@ -196,7 +196,7 @@ async def test_a_store_that_is_away_refuses_and_leaves_nothing_behind(scene: Sce
 
 
 async def test_a_store_that_may_forget_admits_no_strict_call(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """Where Redis evicts, calls whose Budgets fail closed are refused as if it were away; others go on; it is said once."""
+    """Where Redis evicts, calls whose Budgets fail closed are refused as if it were away; it is said once."""
     scene.far.unsafe = "maxmemory-policy is allkeys-lru"
     life = await scene.life()
     await life.ledger.rejoin.look()

@@ -76,7 +76,7 @@ def test_long_ids_are_found_too(tmp_path: Path) -> None:
 
 
 def test_another_boot_of_the_machine_is_noticed(tmp_path: Path) -> None:
-    """What a machine that died had in its memory is not there: such a file, and one that makes no sense, shows nothing."""
+    """What a machine that died had in its memory is lost: its file, and one that makes no sense, shows nothing."""
     opened = _begun(tmp_path)
     opened.sent(opened.take(), "a")
     other_boot = _read(tmp_path, boot="boot-2")
