@@ -21,7 +21,7 @@ from sluice_dataplane.usage.export_read import Place
 from sluice_dataplane.usage.journal import Fsync, Journal
 
 PAUSE_S: Final = 1.0  # when all was exported, or the disk is full
-BREATH_S: Final = 0.02  # between blocks, when there is much to do: calls come first
+BREATH_S: Final = 0.005  # between blocks, when there is much to do: calls come first
 EXPIRE_EVERY_MS: Final = 60_000
 MARK_NAME: Final = "exported"  # in the journal's directory: it goes with the journal
 

@@ -12,7 +12,7 @@ import msgspec
 
 from sluice_dataplane.usage import lines, replay
 
-BLOCK_BYTES: Final = 256 * 1024  # of the journal, read in one go: what an export holds in memory
+BLOCK_BYTES: Final = 64 * 1024  # of the journal, read in one go: a millisecond that calls may have to wait for
 
 # Every other line is skipped unread: a settlement's kind is the first thing it says after its checksum.
 _SETTLE: Final = b'{"kind":"settle"'
