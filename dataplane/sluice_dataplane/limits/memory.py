@@ -85,7 +85,8 @@ class MemoryStore:
 
     def _full_account(self, charges: tuple[Charge, ...]) -> Refused | None:
         for index, charge in enumerate(charges):
-            available = charge.limit - self._accounts.get(charge.account, _NOTHING).taken(charge)
+            account = self._accounts.get(charge.account)
+            available = charge.limit if account is None else charge.limit - account.taken(charge)
             if charge.amount > available and charge.enforced:
                 return Refused("charge", index, None, available)
         return None
@@ -132,7 +133,7 @@ class MemoryStore:
             if spent:
                 self.post(charge.account, spent, charge.expires_at_ms, charge.bucket)
         if settlement.usage is not None:
-            self.add_usage(settlement.usage)
+            self._usage.add(settlement.usage)
 
     def apply_now(self, source: str, entry: Entry) -> StoreError | None:
         """As :meth:`HoldStore.apply`, one."""

@@ -28,19 +28,15 @@ class Tally:
         if self.buckets:
             for bucket in [bucket for bucket in self.buckets if bucket < charge.oldest]:
                 self.posted -= self.buckets.pop(bucket)
-        self.live_until(charge.expires_at_ms)
+        self.expires_at_ms = max(self.expires_at_ms, charge.expires_at_ms)
 
     def post(self, spent: int, expires_at_ms: int, bucket: int | None) -> None:
-        """Count *spent*, on *bucket* where the window rolls."""
+        """Count *spent*, on *bucket* where the window rolls.  The account lives as long as anything on it says."""
         self.posted += spent
         if bucket is not None:
             if self.buckets is None:
                 self.buckets = {}
             self.buckets[bucket] = self.buckets.get(bucket, 0) + spent
-        self.live_until(expires_at_ms)
-
-    def live_until(self, expires_at_ms: int) -> None:
-        """Be kept at least until then."""
         self.expires_at_ms = max(self.expires_at_ms, expires_at_ms)
 
     def account(self) -> Account:

@@ -22,6 +22,7 @@ KEYS = {
     "marks": names.APPLIED,
     "deadlines": names.HOLDS,
 }
+INDEXES = {"accounts": names.ACCOUNTS, "usages": names.USAGES}
 
 
 async def _figures(store: RedisStore, name: str = "a") -> Account:
@@ -45,6 +46,22 @@ async def test_a_key_of_the_wrong_type_refuses_the_call_whole(
     assert not caught.value.transient
     assert _contents(redis_server) == before
     assert store.available
+
+
+@pytest.mark.parametrize("broken", ["accounts", "usages"])
+async def test_a_spoilt_index_refuses_what_would_be_added_to_it(
+    store: RedisStore, redis_server: RedisServer, broken: str
+) -> None:
+    """What cannot be listed is not written: a checkpoint would miss it."""
+    redis_server.client.lpush(INDEXES[broken], "x")
+    before = _contents(redis_server)
+    if broken == "accounts":
+        with pytest.raises(StoreError, match="WRONGTYPE"):
+            await store.reserve(take("h", rate(), charge(100)))
+    (error,) = await store.apply(SOURCE, [Entry(1, end(take("lost", rate(9), charge(100)), 30, usage=USAGE))])
+
+    assert "WRONGTYPE" in str(error)
+    assert _contents(redis_server) == before
 
 
 @pytest.mark.parametrize("broken", list(KEYS))
@@ -209,6 +226,28 @@ async def test_what_was_forgotten_leaves_the_indexes(store: RedisStore, redis_se
 
     assert redis_server.client.zrange(names.ACCOUNTS, 0, -1) == [account("a").encode()]
     assert redis_server.client.exists(names.USAGES, names.ORPHANS) == 0
+
+
+async def test_of_a_hold_that_ended_only_that_is_kept(store: RedisStore, redis_server: RedisServer) -> None:
+    """What it took is forgotten at once, that it ended after two hours: memory is for calls that run."""
+    await store.reserve(take("h", rate(9), slot(5), charge(100)))
+    await store.apply(SOURCE, [Entry(1, end(take("h", rate(9), slot(5), charge(100)), 30))])
+
+    assert redis_server.client.hgetall(names.hold("h")) == {b"state": b"settled"}
+    assert 7_100_000 < redis_server.client.pttl(names.hold("h")) <= 7_200_000
+
+
+async def test_an_orphan_that_was_settled_is_none_any_more(store: RedisStore, redis_server: RedisServer) -> None:
+    """Holds that nobody settled are listed until somebody does."""
+    late = [take(f"h{n}", charge(1), ttl_ms=0) for n in range(2)]
+    for reservation in late:
+        await store.reserve(reservation)
+    await store.reap()
+    listed = redis_server.client.zcard(names.ORPHANS)
+    await store.apply(SOURCE, [Entry(1, end(late[0], 1))])
+
+    assert listed == 2
+    assert redis_server.client.zrange(names.ORPHANS, 0, -1) == [b"h1"]
 
 
 async def test_a_lost_account_is_not_given_back_what_it_lost(store: RedisStore, redis_server: RedisServer) -> None:

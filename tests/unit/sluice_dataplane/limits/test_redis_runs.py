@@ -11,7 +11,7 @@ from sluice_dataplane.limits.commands import FENCE_MAX_MS, FENCE_MIN_MS
 from sluice_dataplane.limits.redis import RedisStore
 from sluice_dataplane.limits.store import Account, Entry, FencedError, Held, Standing, UngreetedError
 from support.redis import RedisServer, running_redis
-from support.stores import SOURCE, account, charge, end, greet, redis_store, running, take
+from support.stores import SOURCE, account, charge, end, greet, redis_store, running, start_ms, take
 from support.waiting import until
 
 
@@ -165,6 +165,17 @@ async def test_a_fence_stands_for_seconds_of_redis_own_time(store: RedisStore, r
 
     assert FENCE_MIN_MS - 20 <= took_ms < FENCE_MAX_MS
     assert isinstance(await store.reserve(take("h", charge(1))), Held)
+
+
+async def test_a_fence_that_fell_by_itself_is_taken_away(store: RedisStore, redis_server: RedisServer) -> None:
+    """The first call that is held clears it: whoever reads the store, at whatever time, finds none."""
+    redis_server.client.hset(names.STORE, "fence", start_ms() - FENCE_MAX_MS - 1)
+    asserted = await store.reserve(take("a", charge(1)), forced=True)
+    stands = redis_server.client.hexists(names.STORE, "fence")
+    held = await store.reserve(take("h", charge(1)))
+
+    assert (asserted, held) == (Held((), (999,)), Held((), (998,)))
+    assert (stands, redis_server.client.hexists(names.STORE, "fence")) == (True, False)
 
 
 async def test_a_store_too_large_gives_no_checkpoint(store: RedisStore, redis_server: RedisServer) -> None:

@@ -1,6 +1,7 @@
 """What both stores promise.  The same tests run against memory and against a real Redis."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -41,6 +42,32 @@ async def test_refused_rate_leaves_nothing(stand: Stand) -> None:
 
     assert await stand.account() == Account(0, 0, 0)
     assert again == Held((RateState(59, 1_000),), ())
+
+
+async def test_a_thousand_refusals_leave_no_debit(stand: Stand) -> None:
+    """Calls over the limit of tokens, or over a budget with tokens to spare, do not use up any."""
+    await stand.store.reserve(take("h", rate(50)))
+    for n in range(500):
+        over = await stand.store.reserve(take(f"rate{n}", rate(11), charge(1)))
+        broke = await stand.store.reserve(take(f"budget{n}", rate(10), charge(1_001)))
+        assert (type(over), type(broke)) == (Refused, Refused)
+
+    assert await stand.store.reserve(take("i", rate(10), charge(1_000))) == Held((RateState(0, 60_000),), (0,))
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_no_minute_holds_more_than_limit_and_burst(stand: Stand, seed: int) -> None:
+    """Over any edge of a window, wherever one looks: at most the limit and the burst were admitted within a minute."""
+    draw, admitted = random.Random(seed), list[int]()
+    amount, burst = draw.randint(5, 30), draw.randint(1, 30)
+    for n in range(400):
+        stand.advance(draw.choice((0, 0, 1, 50, 900, 7_000)))
+        if isinstance(await stand.store.reserve(take(f"h{n}", rate(amount=amount, burst=burst))), Held):
+            admitted.append(stand.now_ms)
+
+    assert len(admitted) > amount
+    for start_ms in admitted:
+        assert sum(start_ms <= at_ms < start_ms + 60_000 for at_ms in admitted) <= amount + burst
 
 
 async def test_refused_slot_names_itself(stand: Stand) -> None:
