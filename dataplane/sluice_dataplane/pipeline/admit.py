@@ -47,7 +47,8 @@ class Admission:
         self._ledger = ledger
         self._demands = demands
         self._draw = draw
-        self._shares: dict[str, int] = {}  # account of a watched budget → what was used of it when last heard of
+        # (account, bucket) of a watched budget → what was used of it when last heard of; calls to come not included
+        self._shares: dict[tuple[str, int | None], int] = {}
 
     async def admit(self, call: Call, plan: Plan, planner: Planner) -> Admitted:
         """Take what *call* needs; by the time an error is raised, nothing is held.
@@ -58,21 +59,29 @@ class Admission:
             UnavailableError: the counters or the journal are away, and this call may not go without them.
         """
         ids = _further_ids(call.exchange.id)
-        demand = self._demands.of(call, plan)
-        model = self._due(demand)
+        asked = first = self._demands.of(call, plan)
+        model = self._due(asked)
         if model is not None:
-            demand = self._downgraded(call, demand, model, planner, call.exchange.id) or demand
-        taken, outcome = await self._take(call, demand)
+            first = self._downgraded(call, asked, model, planner, asked.reservation.id) or asked
+        taken, outcome = await self._take(call, first)
         model = self._told(taken, outcome)
+        if first is not asked and isinstance(outcome, Held) and self._due(asked) is None:
+            # What was heard of the Budget is over: it has been given back, or has grown.
+            self._void(taken)
+            taken, outcome = await self._take(call, _renamed(asked, next(ids)))
+            model = self._told(taken, outcome)
         if model is not None:
-            instead = self._downgraded(call, demand, model, planner, next(ids))
+            instead = self._downgraded(call, asked, model, planner, next(ids))
             if instead is not None:
                 if isinstance(outcome, Held):
-                    self._ledger.settle(crash.void(taken.reservation), None)
+                    self._void(taken)
                 taken, outcome = await self._take(call, instead)
         if isinstance(outcome, Refused):
             raise refusal(taken, outcome, now_ms=call.now_ms)
         return Admitted(taken, granted_headers(taken, outcome), ids)
+
+    def _void(self, taken: Demand) -> None:
+        self._ledger.settle(crash.void(taken.reservation), None)
 
     async def further(
         self, call: Call, admitted: Admitted, candidate: Candidate, *, charges: bool, number: int
@@ -140,7 +149,8 @@ class Admission:
         shares = self._shares
         for line, charge in zip(demand.terms.lines, demand.reservation.charges, strict=True):
             percent = line.budget.downgrade_percent
-            if percent is not None and shares.get(charge.account, 0) * 100 >= percent * charge.limit:
+            used = shares.get((charge.account, charge.bucket), 0)
+            if percent is not None and used * 100 >= percent * charge.limit:
                 return line.budget.downgrade_model
         return None
 
@@ -166,10 +176,10 @@ class Admission:
         if isinstance(outcome, Held):
             for line, charge, remaining in zip(lines, charges, outcome.remaining, strict=True):
                 if line.budget.downgrade_percent is not None:
-                    self._shares[charge.account] = charge.limit - remaining - charge.amount
+                    self._shares[charge.account, charge.bucket] = charge.limit - remaining - charge.amount
         elif outcome.kind == "charge" and lines[outcome.index].budget.downgrade_percent is not None:
             charge = charges[outcome.index]
-            self._shares[charge.account] = charge.limit - outcome.available
+            self._shares[charge.account, charge.bucket] = charge.limit - outcome.available
 
     def _downgraded(self, call: Call, demand: Demand, name: str, planner: Planner, hold_id: str) -> Demand | None:
         """*demand* for the model called *name*; None where that cannot serve it."""
@@ -182,11 +192,16 @@ class Admission:
             instead = self._demands.of(call, plan, instead_of=asked)
         except GatewayError:
             return None
-        if instead.reservation.id == hold_id:
-            return instead
-        reservation = instead.reservation
-        renamed = Reservation(hold_id, reservation.rates, reservation.slots, reservation.charges, reservation.ttl_ms)
-        return msgspec.structs.replace(instead, reservation=renamed)
+        return _renamed(instead, hold_id)
+
+
+def _renamed(demand: Demand, hold_id: str) -> Demand:
+    """*demand* under another hold: the id of one that was settled takes nothing any more."""
+    reservation = demand.reservation
+    if reservation.id == hold_id:
+        return demand
+    renamed = Reservation(hold_id, reservation.rates, reservation.slots, reservation.charges, reservation.ttl_ms)
+    return msgspec.structs.replace(demand, reservation=renamed)
 
 
 def _further_ids(exchange_id: str) -> Iterator[str]:

@@ -244,7 +244,7 @@ def test_any_usage_is_read_or_is_none(usage: dict[str, Any]) -> None:
         (b'{"id":"c","choices":[{"index":0,"delta":{"content":" hello"},"logprobs":null}]}', 6),
         ('{"choices":[{"delta":{"content":"Grüße"}}]}'.encode(), 7),
         (b'{"choices":[{"delta":{"content":"ab"}},{"delta":{"reasoning_content":"cde"}}]}', 5),
-        (b'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}}]}', 49),
+        (b'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}}]}', 43),
         (b'{"choices":[{"text":"four"}]}', 4),
         (b'{"choices":[]}', 0),
         (b'{"choices":[{"delta":{}}]}', 0),

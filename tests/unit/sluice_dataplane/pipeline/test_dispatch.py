@@ -1,49 +1,23 @@
 """Trying: who is asked, in which order, how often, and what the client is told when nobody answers."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from sluice_contract.snapshot import Credentials, Model, Retry, Target, Timeouts, Upstream
 from sluice_contract.snapshot import Health as HealthRule
-from sluice_dataplane.exchange import Ask, Headers, Principal, UpstreamRequest
+from sluice_dataplane.errors import GatewayError, RateLimitedError
+from sluice_dataplane.exchange import Ask, Candidate, Principal, UpstreamRequest
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError
 from sluice_dataplane.pipeline.resolve import resolve
 from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer
 from support.builders import exchange, key, model, table, upstream
+from support.rooms import Reply
 
 CONNECT = AttemptFailedError("refused", cause="ConnectFailure", sent=False)
 SLOW = AttemptFailedError("slow", cause="Timeout", sent=True)
 GARBLED = AttemptFailedError("garbled", cause="Protocol", sent=True)
-
-
-class Reply:
-    """A scripted answer; an exception among the chunks is raised in its place."""
-
-    def __init__(
-        self, status: int = 200, *chunks: Any, headers: Headers = (("content-type", "application/json"),)
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.script = chunks or (b"{}",)
-        self.closed = 0
-
-    async def read(self, limit_bytes: int) -> bytes:
-        """Everything."""
-        return b"".join(self.script)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """One by one."""
-        for item in self.script:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-
-    def close(self) -> None:
-        """Count."""
-        self.closed += 1
 
 
 class Scripted:
@@ -66,10 +40,31 @@ class Scripted:
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         if isinstance(reply, Exception):
             raise reply
-        return reply
+        made: UpstreamAnswer = reply
+        return made
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+class Noted:
+    """Attempts that are allowed unless *refuses* says otherwise, and what was told of them."""
+
+    def __init__(self) -> None:
+        self.refuses: dict[str, GatewayError] = {}
+        self.told: list[tuple[Any, ...]] = []
+
+    async def begin(self, candidate: Candidate, number: int) -> GatewayError | None:
+        """May it?"""
+        return self.refuses.get(candidate.target.name)
+
+    def sent(self, candidate: Candidate, number: int) -> None:
+        """Keep."""
+        self.told.append(("sent", candidate.target.name, number))
+
+    def over(self, told: GatewayError | None, *, billed: bool) -> None:
+        """Keep."""
+        self.told.append(("over", billed, told.status if told else None))
 
 
 class Run:
@@ -80,6 +75,7 @@ class Run:
     ) -> None:
         self.upstreams = Scripted(**script)
         self.health = Health()
+        self.attempts = Noted()
         self.now_ms = 0.0
         self.pauses: list[float] = []
         self.model: Model = model(
@@ -100,8 +96,8 @@ class Run:
     async def send(self, *, stream: bool = False) -> Dispatched:
         """One call through the dispatcher; what it acquired is released."""
         ask = Ask(model="echo", stream=stream)
-        plan = resolve(self.table, Principal(key(), "c1"), ask, draw=lambda: 0.5)
-        sent = await self.dispatcher.dispatch(exchange(of=self.table), ask, plan, ceiling=None)
+        plan = self.dispatcher.available(resolve(self.table, Principal(key(), "c1"), ask, draw=lambda: 0.5))
+        sent = await self.dispatcher.dispatch(exchange(of=self.table), ask, plan, self.attempts, ceiling=None)
         self.dispatcher.release(sent.candidate)
         return sent
 
@@ -260,3 +256,77 @@ async def test_a_credential_is_taken_from_the_table_or_the_target_is_no_target()
     error = await missing.told()
     assert (error.told.status, error.told.code) == (503, "provider_not_ready")
     assert missing.upstreams.asked == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "billed", "status"),
+    [
+        (CONNECT, False, 502),
+        (SLOW, True, 504),
+        (GARBLED, True, 502),
+        (Reply(500), False, 502),
+        (Reply(429), False, 429),
+    ],
+    ids=str,
+)
+async def test_each_attempt_is_told_of_before_it_is_sent_and_when_it_is_over(
+    failure: Any, billed: bool, status: int
+) -> None:
+    """Whoever holds the money knows of every attempt that may be billed, and which one brought the answer."""
+    run = Run(a=[failure], b=[Reply()])
+    await run.send()
+
+    assert run.attempts.told == [("sent", "a", 1), ("over", billed, status), ("sent", "b", 2)]
+
+
+async def test_a_stream_that_breaks_before_its_first_byte_may_be_billed() -> None:
+    """The status said that the provider was at work; an empty stream that ended properly says that it was not."""
+    events = (("content-type", "text/event-stream"),)
+    for start, billed in ((Reply(200, GARBLED, headers=events), True), (Reply(200, b"", headers=events), False)):
+        run = Run(a=[start], b=[Reply(200, b"data: x\n\n", headers=events)])
+        await run.send(stream=True)
+
+        assert run.attempts.told[1] == ("over", billed, 502)
+
+
+async def test_a_rejected_request_is_over_and_not_billed() -> None:
+    """The provider's 400 costs nothing."""
+    run = Run(a=[Reply(400, b'{"error":{"message":"bad"}}')])
+    with pytest.raises(RejectedError):
+        await run.send()
+
+    assert run.attempts.told == [("sent", "a", 1), ("over", False, None)]
+
+
+async def test_a_target_that_may_not_be_tried_is_passed_over() -> None:
+    """One that is over its own limits is no attempt, and does not use one up; the next one answers."""
+    run = Run(rules={"retry": Retry(attempts=0)}, a=[Reply()], b=[Reply()])
+    run.attempts.refuses["a"] = RateLimitedError("full")
+    sent = await run.send()
+
+    assert (sent.candidate.target.name, sent.attempts, run.upstreams.asked) == ("b", 1, ["b"])
+    assert run.in_flight() == 0
+
+
+async def test_where_no_target_may_be_tried_the_client_hears_why() -> None:
+    """The limit is told where there was nothing else to tell; after an attempt that failed, its failure is."""
+    run = Run(a=[Reply()])
+    run.attempts.refuses["a"] = RateLimitedError("full")
+    assert (await run.told()).told.status == 429
+
+    both = Run(a=[SLOW], b=[Reply()])
+    both.attempts.refuses["b"] = RateLimitedError("full")
+    error = await both.told()
+    assert (error.told.status, error.attempts, set(both.upstreams.asked)) == (504, 3, {"a"})
+
+
+async def test_who_is_set_aside_is_not_in_the_plan() -> None:
+    """What a call takes is taken for a target that will be asked; with all set aside nobody is left out."""
+    rules = {"health": HealthRule(consecutive_failures=1, ejection_ms=1_000, max_ejected_percent=100)}
+    run = Run(rules=rules, a=[Reply(429)], b=[Reply()])
+    await run.send()
+    plan = resolve(run.table, Principal(key(), "c1"), Ask(model="echo"), draw=lambda: 0.5)
+    assert [each.target.name for each in run.dispatcher.available(plan).candidates] == ["b"]
+
+    run.health.rest(run.model, run.model.targets[1], 10_000)
+    assert len(run.dispatcher.available(plan).candidates) == 2

@@ -8,7 +8,7 @@ import pytest
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.errors import UpstreamFailedError, UpstreamTimeoutError
 from sluice_dataplane.exchange import Headers
-from sluice_dataplane.pipeline.relay import Relay, Watch, whole
+from sluice_dataplane.pipeline.relay import NoAnswerError, Relay, Watch, whole
 from sluice_dataplane.upstream.seam import AttemptFailedError
 from sluice_dataplane.usage.meter import Meter
 
@@ -52,11 +52,12 @@ class Run:
 
     def __init__(self, *script: Any, keep_usage: bool = False) -> None:
         self.answer = Scripted(*script[1:])
-        self.meter = Meter("chat", request_bytes=30)
+        self.meter = Meter("chat", input_tokens=10)
         self.ends: list[str] = []
         self.closed = 0
         self.late = False
-        watch = Watch(expired=lambda: self.late, end=self.ends.append, closed=self._close)
+        self.seen: list[tuple[int, bool]] = []
+        watch = Watch(expired=lambda: self.late, end=self.ends.append, closed=self._close, saw=self._see)
         self.relay = Relay(
             self.answer,
             self.answer.chunks(),
@@ -69,6 +70,9 @@ class Run:
 
     def _close(self) -> None:
         self.closed += 1
+
+    def _see(self, tokens: int, stalled: bool) -> None:
+        self.seen.append((tokens, stalled))
 
     async def all(self) -> bytes:
         """Everything the client gets, to the end."""
@@ -187,9 +191,28 @@ async def test_the_time_for_the_whole_request_ends_a_stream() -> None:
 )
 async def test_a_plain_answer_that_is_none_is_an_upstream_error(item: Any, error: type[Exception]) -> None:
     """Garbage, cuts, resets and stalls are 502 or 504, never passed on as an answer."""
-    meter = Meter("chat", request_bytes=1)
+    meter = Meter("chat", input_tokens=1)
     with pytest.raises(error):
         await whole(Scripted(item), meter, limit_bytes=1_000)
 
     # What looks like the beginning of an answer was worked for; anything else was not.
     assert meter.began is (item == b'{"choices":[')
+
+
+async def test_progress_is_told_with_whether_anybody_reads() -> None:
+    """A chunk that was handed out may be the last one read; asking for the next says that it was not."""
+    run = Run(*CHUNKS[:2], USAGE, DONE)
+    for told in ([(1, True)], [(1, False), (2, True)]):
+        await anext(run.relay)
+        assert run.seen == told
+        run.seen.clear()
+
+
+async def test_what_is_whole_and_no_answer_is_told_from_what_broke_off() -> None:
+    """Nobody charges for a page that says "busy"; what broke off may have been worked on."""
+    with pytest.raises(NoAnswerError):
+        await whole(Scripted(b"<html>busy</html>"), Meter("chat", input_tokens=1), limit_bytes=1_000)
+    reset = AttemptFailedError("reset", cause="Protocol", sent=True)
+    with pytest.raises(UpstreamFailedError) as caught:
+        await whole(Scripted(reset), Meter("chat", input_tokens=1), limit_bytes=1_000)
+    assert not isinstance(caught.value, NoAnswerError)

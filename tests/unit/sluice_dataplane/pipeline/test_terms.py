@@ -3,12 +3,12 @@
 import gc
 
 from sluice_contract import names
-from sluice_contract.snapshot import Adjustment, Budget, Limit
+from sluice_contract.snapshot import Adjustment, Budget, Limit, Price, Target
 from sluice_contract.windows import NEVER_MS, Period
 from sluice_dataplane.config.table import Rules
-from sluice_dataplane.exchange import Ask
+from sluice_dataplane.exchange import Ask, Candidate
 from sluice_dataplane.pipeline.terms import ACCOUNT_KEPT_MS, Terms, Windows, account_of, terms_of
-from support.builders import NOW_MS, budget, key, model
+from support.builders import NOW_MS, PRICE, budget, key, model, upstream
 
 OCTOBER_MS = 1_790_812_800_000
 MODEL = model()
@@ -17,7 +17,7 @@ MODEL = model()
 def terms(*budgets: Budget, now_ms: int = NOW_MS, limits: tuple[Limit, ...] = ()) -> Terms:
     """The terms of a key under *budgets*."""
     rules = Rules(budgets, tuple(("vktest", limit) for limit in limits))
-    return terms_of(rules, key(), MODEL, Windows(), now_ms=now_ms)
+    return terms_of(rules, key(), MODEL, Windows(), asked="echo", now_ms=now_ms)
 
 
 def test_terms_end_with_the_first_window() -> None:
@@ -84,7 +84,40 @@ def test_only_limits_on_tokens_need_to_be_counted_anew() -> None:
 def test_rules_and_their_terms_go_with_the_table() -> None:
     """Kept with the rules, the terms do not lead back to them: what the collector does not see must not be a cycle."""
     rules = Rules((budget(),), ())
-    rules.prepared = terms_of(rules, key(), MODEL, Windows(), now_ms=NOW_MS)
+    rules.prepared = terms_of(rules, key(), MODEL, Windows(), asked="echo", now_ms=NOW_MS)
 
     assert rules not in gc.get_referents(rules.prepared)
     assert not any(isinstance(each, Rules) for each in gc.get_referents(rules.prepared))
+
+
+def test_terms_of_a_rolling_budget_end_with_its_bucket() -> None:
+    """What is charged next belongs to the next bucket: kept terms would charge it to this one."""
+    line = terms(budget(period=Period(rolling_ms=3_600_000))).lines[0]
+    found = terms(budget(period=Period(rolling_ms=3_600_000)))
+
+    assert found.until_ms - found.from_ms <= 60_000
+    after = terms(budget(period=Period(rolling_ms=3_600_000)), now_ms=found.until_ms).lines[0]
+    assert (after.bucket, after.oldest) != (line.bucket, line.oldest)
+
+
+def test_a_rolling_account_outlives_all_that_counts_in_it() -> None:
+    """What is spent last counts for a whole period more."""
+    line = terms(budget(period=Period(rolling_ms=3_600_000))).lines[0]
+
+    assert line.expires_at_ms >= NOW_MS + 3_600_000 + ACCOUNT_KEPT_MS
+
+
+def test_the_most_that_candidates_cost_is_worked_out_once() -> None:
+    """The dearest of each kind over all of them, remembered for the same candidates; none without prices."""
+    dear = Price(version="d", input_nusd_per_mtok=1, output_nusd_per_mtok=9_000_000_000)
+    first = Candidate(MODEL, MODEL.targets[0], upstream(), "m")
+    second = Candidate(MODEL, Target(name="d", upstream_id="up", price=dear), upstream(), "m")
+    free = Candidate(MODEL, Target(name="f", upstream_id="up", free=True), upstream(), "m")
+    found = terms()
+    sheet = found.sheet((first, second, free))
+
+    assert sheet is not None
+    assert (sheet[0].text, sheet[0].output) == (PRICE.input_nusd_per_mtok, 9_000_000_000)
+    assert found.sheet((first, second, free)) is sheet
+    assert found.sheet((first,)) is not sheet
+    assert found.sheet((free,)) is None

@@ -1,0 +1,324 @@
+"""What a call takes at most: its bound, its price, its ceiling, in one reservation."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from sluice_contract import names
+from sluice_contract.snapshot import Adjustment, Limit, Price, Target
+from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
+from sluice_dataplane.exchange import Ask, Plan, Principal
+from sluice_dataplane.pipeline.amounts import Call
+from sluice_dataplane.pipeline.demand import Demand, Demands
+from sluice_dataplane.pipeline.resolve import resolve
+from sluice_dataplane.usage.bounds import TEMPLATE_TOKENS
+from support.builders import NOW_MS, PRICE, budget, exchange, key, model, table, upstream
+
+DEMANDS = Demands(hold_ttl_ms=60_000, default_ceiling=4_096)
+RPM = Limit(name="rpm", unit="Requests", amount=60, window_ms=60_000, burst=60)
+
+
+def demand(
+    the_key: Any = None,
+    the_budgets: tuple[Any, ...] = (),
+    ask: Ask | None = None,
+    the_model: Any = None,
+    *,
+    now_ms: int = NOW_MS,
+    **parts: Any,
+) -> Demand:
+    """What one chat call takes under the given key, budgets and model."""
+    call, plan = called(the_key, the_budgets, ask, the_model, now_ms=now_ms, **parts)
+    return DEMANDS.of(call, plan)
+
+
+def called(
+    the_key: Any = None,
+    the_budgets: tuple[Any, ...] = (),
+    ask: Ask | None = None,
+    the_model: Any = None,
+    *,
+    now_ms: int = NOW_MS,
+    **parts: Any,
+) -> tuple[Call, Plan]:
+    """The call and where it may go."""
+    the_key = the_key or key(budget_ids=tuple(b.id for b in the_budgets))
+    models = (the_model or model(), *parts.pop("more", ()))
+    of = table(keys=(the_key,), budgets=the_budgets, models=models, **parts)
+    ask, principal = ask or Ask(model="echo"), Principal(the_key, "c1")
+    call = Call(exchange(of=of), principal, ask, now_ms)
+    return call, resolve(of, principal, ask, draw=lambda: 0.5)
+
+
+def test_a_key_without_rules_takes_nothing_and_its_body_is_left_alone() -> None:
+    """No budget, no limit: no counter is touched and no ceiling is set."""
+    found = demand()
+
+    assert (found.reservation.rates, found.reservation.slots, found.reservation.charges) == ((), (), ())
+    assert found.ceiling is None
+
+
+def test_a_cost_budget_holds_the_dearest_target_at_the_ceiling() -> None:
+    """The hold is bytes in and ceiling out at the highest price of the plan, times the choices."""
+    dear = Price(version="d", input_nusd_per_mtok=1_000_000_000, output_nusd_per_mtok=2_000_000_000)
+    targets = (
+        Target(name="a", upstream_id="up", price=PRICE),
+        Target(name="b", upstream_id="up", price=dear, priority=1),
+    )
+    ask = Ask(model="echo", max_output_tokens=100, choices=3)
+    found = demand(the_budgets=(budget(),), ask=ask, the_model=model(targets=targets))
+    most = len(exchange().body) + TEMPLATE_TOKENS
+
+    assert found.ceiling == 100
+    assert found.reservation.charges[0].amount == most * 1_000 + 300 * 2_000
+    assert found.reservation.charges[0].account == names.account("bud1", "2026-09", "-")
+
+
+@pytest.mark.parametrize(
+    ("of_key", "of_model", "asked", "expected"),
+    [(None, None, None, 4_096), (None, 500, None, 500), (50, 500, None, 50), (50, 500, 20, 20), (50, 500, 9_999, 50)],
+)
+def test_a_budgeted_call_always_has_a_ceiling(
+    of_key: int | None, of_model: int | None, asked: int | None, expected: int
+) -> None:
+    """The least of key's, model's and client's; a default when nobody names one."""
+    found = demand(
+        key(budget_ids=("bud1",), max_tokens_per_request=of_key),
+        (budget(),),
+        Ask(model="echo", max_output_tokens=asked),
+        model(max_output_tokens=of_model),
+    )
+
+    assert found.ceiling == expected
+
+
+def test_adjustments_raise_a_limit_until_they_expire() -> None:
+    """A time-boxed raise counts to its last millisecond and needs nobody to end it."""
+    raises = (
+        Adjustment(amount=5, expires_at_ms=NOW_MS + 1),
+        Adjustment(amount=70, expires_at_ms=NOW_MS),
+        Adjustment(amount=900),
+    )
+    found = demand(the_budgets=(budget(amount=1_000, adjustments=raises),))
+
+    assert found.reservation.charges[0].limit == 1_905
+
+
+def test_a_new_window_begins_with_the_first_call_in_it() -> None:
+    """What is remembered from call to call ends with the window: the next month has its own account."""
+    call, plan = called(the_budgets=(budget(),))
+    end_ms = 1_790_812_800_000  # the first of October
+    moments = (NOW_MS, end_ms - 1, end_ms)
+    found = [DEMANDS.of(msgspec.structs.replace(call, now_ms=now_ms), plan) for now_ms in moments]
+    accounts = [each.reservation.charges[0].account for each in found]
+
+    assert accounts == [names.account("bud1", month, "-") for month in ("2026-09", "2026-09", "2026-10")]
+
+
+@pytest.mark.parametrize(("per", "subject"), [("Subject", "-"), ("VirtualKey", "vktest")])
+def test_per_decides_who_shares_an_account(per: str, subject: str) -> None:
+    """One pot for all, or one for each key."""
+    found = demand(the_budgets=(budget(per=per),))
+
+    assert found.reservation.charges[0].account.endswith(f":{subject}")
+
+
+def test_a_users_name_never_becomes_part_of_a_counters_name() -> None:
+    """Per User, accounts are told apart by digest: hostile names cannot collide with anything."""
+    hostile = "}{:*\n"
+    first = demand(the_budgets=(budget(per="User"),), ask=Ask(model="echo", user=hostile))
+    second = demand(the_budgets=(budget(per="User"),), ask=Ask(model="echo", user="ann"))
+    accounts = [d.reservation.charges[0].account for d in (first, second)]
+
+    assert accounts[0] != accounts[1]
+    assert hostile not in accounts[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "enforced"),
+    [
+        ({}, True),
+        ({"mode": "Observe"}, False),
+        ({"on_exhausted": "Warn"}, False),
+        ({"on_exhausted": "Downgrade"}, True),
+        ({"mode": "PostCharge"}, True),
+    ],
+)
+def test_only_a_budget_that_turns_calls_away_is_enforced(changes: dict[str, Any], enforced: bool) -> None:
+    """Observe and Warn count and never refuse; PostCharge refuses once it is spent."""
+    charge = demand(the_budgets=(budget(**changes),)).reservation.charges[0]
+
+    assert charge.enforced is enforced
+    assert (charge.amount == 1) is (changes.get("mode") == "PostCharge")
+
+
+def test_an_unpriced_target_is_no_target_for_a_cost_budget() -> None:
+    """Unknown is not free: what has no price is left out, and with nothing left the call is a clear 400."""
+    unpriced = Target(name="u", upstream_id="up")
+    both = (unpriced, Target(name="t", upstream_id="up", price=PRICE, priority=1))
+    found = demand(the_budgets=(budget(),), the_model=model(targets=both))
+
+    assert [c.target.name for c in found.plan.candidates] == ["t"]
+    with pytest.raises(InvalidRequestError, match="no price") as caught:
+        demand(the_budgets=(budget(),), the_model=model(targets=(unpriced,)))
+    assert caught.value.code == "model_unpriced"
+
+
+@pytest.mark.parametrize(
+    ("target", "changes"),
+    [
+        (Target(name="f", upstream_id="up", free=True), {}),
+        (Target(name="u", upstream_id="up"), {"unpriced_allowed": True}),
+    ],
+    ids=["free", "unpriced allowed"],
+)
+def test_what_is_said_to_be_free_is_free(target: Target, changes: dict[str, Any]) -> None:
+    """``free: true`` and ``unpricedModels: Allow`` hold nothing and pass."""
+    found = demand(the_budgets=(budget(**changes),), the_model=model(targets=(target,)))
+
+    assert found.reservation.charges[0].amount == 0
+
+
+def test_a_key_whose_budget_is_missing_is_refused_not_let_loose() -> None:
+    """A Budget that was deleted does not turn its keys into unlimited ones."""
+    with pytest.raises(ForbiddenError, match="team/month") as caught:
+        demand(key(missing_budgets=("team/month",)))
+
+    assert caught.value.code == "budget_not_found"
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, True),
+        ({"mode": "PostCharge"}, True),
+        ({"on_exhausted": "Downgrade"}, True),
+        ({"unpriced_allowed": True}, False),
+        ({"mode": "Observe"}, False),
+        ({"on_exhausted": "Warn"}, False),
+        ({"unit": "TotalTokens"}, False),
+    ],
+)
+def test_what_no_price_covers_is_refused_where_a_budget_holds_money(changes: dict[str, Any], refused: bool) -> None:
+    """A search that is billed by the call is a 400 that names the field, unless the Budget allows what has no price."""
+    ask = Ask(model="echo", unpriced="web_search_options")
+    if not refused:
+        assert demand(the_budgets=(budget(**changes),), ask=ask).reservation.charges
+        return
+    with pytest.raises(InvalidRequestError) as caught:
+        demand(the_budgets=(budget(**changes),), ask=ask)
+
+    assert (caught.value.code, caught.value.param) == ("unpriced_feature", "web_search_options")
+
+
+def test_a_model_that_searches_by_its_name_is_refused_too() -> None:
+    """OpenRouter reads a search out of the end of a name that a wildcard passes on."""
+    with pytest.raises(InvalidRequestError) as caught:
+        demand(
+            the_budgets=(budget(),),
+            ask=Ask(model="or/some:online"),
+            the_model=model("or/*", targets=(Target(name="t", upstream_id="up", price=PRICE),)),
+        )
+
+    assert (caught.value.code, caught.value.param) == ("unpriced_feature", "model")
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [({}, True), ({"unit": "TotalTokens"}, True), ({"unit": "InputTokens"}, True), ({"unit": "OutputTokens"}, False)],
+)
+def test_input_that_nothing_bounds_is_refused_where_it_is_held(changes: dict[str, Any], refused: bool) -> None:
+    """A stored file may be of any length: a known context window lets it in, a Budget on output does not care."""
+    body = b'{"model":"echo","messages":[{"content":[{"type":"file","file":{"file_id":"f"}}]}]}'
+    call, plan = called(the_budgets=(budget(**changes),))
+    known, windowed = called(the_budgets=(budget(**changes),), the_model=model(context_window=9_000))
+    call, known = (
+        msgspec.structs.replace(each, exchange=exchange(body, of=each.exchange.table)) for each in (call, known)
+    )
+
+    assert DEMANDS.of(known, windowed).bound.input == 9_000
+    if not refused:
+        assert DEMANDS.of(call, plan).bound.opaque
+        return
+    with pytest.raises(InvalidRequestError) as caught:
+        DEMANDS.of(call, plan)
+    assert (caught.value.code, caught.value.param) == ("unpriced_feature", "messages[0].content[0]")
+
+
+@pytest.mark.parametrize(
+    ("modes", "expected"),
+    [
+        ((), "Open"),
+        (({"failure_mode": "Open"},), "Open"),
+        (({"failure_mode": "Open"}, {"failure_mode": "Lease"}), "Lease"),
+        (({"failure_mode": "Lease"}, {"failure_mode": "Closed"}, {"failure_mode": "Open"}), "Closed"),
+        (({"failure_mode": "Closed", "mode": "Observe"},), "Open"),
+        (({"failure_mode": "Closed", "on_exhausted": "Warn"}, {"failure_mode": "Lease"}), "Lease"),
+    ],
+)
+def test_the_strictest_budget_says_what_is_done_without_the_store(
+    modes: tuple[dict[str, Any], ...], expected: str
+) -> None:
+    """One that refuses nobody has no say."""
+    budgets = tuple(budget(id=f"b{n}", **changes) for n, changes in enumerate(modes))
+
+    assert demand(the_budgets=budgets).terms.away == expected
+
+
+def test_a_target_is_asked_within_its_own_limits_and_its_accounts() -> None:
+    """A call takes the limits of the first target, of its provider's account and of a nested model with its own."""
+    tpm = Limit(name="tpm", unit="TotalTokens", amount=500, window_ms=60_000, burst=500)
+    inner = model(
+        "inner",
+        internal=True,
+        limits=(RPM,),
+        targets=(Target(name="a/b", upstream_id="up", price=PRICE, limits=(tpm,)),),
+    )
+    outer = model("echo", limits=(RPM,), targets=(Target(name="r", model_ref="inner"),))
+    found = demand(
+        key(limits=(RPM,)), the_model=outer, more=(inner,), upstreams=(upstream(limits=(RPM,), limits_id="uid-prov"),)
+    )
+    buckets = [rate.bucket for rate in found.reservation.rates]
+
+    assert len(set(buckets)) == 5
+    assert [limit.name for limit in found.limits] == ["rpm", "rpm", "rpm", "tpm", "rpm"]
+    assert [bucket.split(":")[2] for bucket in buckets[:3]] == ["vktest", "uid-echo", "uid-inner"]
+    assert "uid-prov" in buckets[4]
+    assert not any("a/b" in bucket for bucket in buckets), "a user's text is part of a counter's name"
+    assert found.reservation.rates[3].cost > 1
+
+
+def test_a_model_asked_for_by_itself_takes_its_limits_once() -> None:
+    """No bucket is named twice in one reservation."""
+    found = demand(the_model=model(limits=(RPM,)))
+
+    assert len(found.reservation.rates) == 1
+
+
+def test_a_ceiling_is_clamped_to_what_fits_and_not_below_use() -> None:
+    """Where 500 tokens fit the ceiling is 500; where 255 do there is none, and a client's own is never touched."""
+    call, plan = called(the_budgets=(budget(unit="TotalTokens"), budget(id="b2", unit="OutputTokens"), budget(id="b3")))
+    whole = DEMANDS.of(call, plan)
+
+    def ceiling(index: int, available: int) -> int | None:
+        found = DEMANDS.clamped(call, whole, index, available)
+        assert found is None or found.clamped
+        assert found is None or found.reservation.charges[index].amount <= available
+        return None if found is None else found.ceiling
+
+    assert ceiling(0, 188 + 500) == ceiling(1, 500) == 500
+    assert ceiling(2, 188 * 150 + 500 * 600) == 500
+    assert ceiling(0, 188 + 255) is ceiling(1, 255) is ceiling(2, 0) is None
+    assert ceiling(0, 10**9) is None, "what fits is no reason for a clamp"
+    named = msgspec.structs.replace(call, ask=Ask(model="echo", max_output_tokens=4_096))
+    assert DEMANDS.clamped(named, whole, 0, 700) is None
+
+
+def test_a_clamp_is_shared_among_the_choices() -> None:
+    """Three answers of 300 tokens fit into 900."""
+    call, plan = called(the_budgets=(budget(unit="OutputTokens"),), ask=Ask(model="echo", choices=3))
+    found = DEMANDS.clamped(call, DEMANDS.of(call, plan), 0, 901)
+
+    assert found is not None
+    assert (found.ceiling, found.output) == (300, 900)
