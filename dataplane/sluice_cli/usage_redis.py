@@ -14,7 +14,7 @@ from sluice_contract import names
 from sluice_contract.usage import UsageRecord
 from sluice_dataplane.errors import StoreError
 from sluice_dataplane.limits.link import RedisLink
-from sluice_dataplane.limits.scripts import Command, Scripts
+from sluice_dataplane.limits.scripts import Command
 
 PAGE: Final = 500  # records or accounts in one reply
 PATIENCE_S: Final = 10.0
@@ -46,7 +46,7 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         self._runner = asyncio.Runner()
-        self._link = RedisLink(url, Scripts.load(), deadline_s=PATIENCE_S)
+        self._link = RedisLink(url, None, deadline_s=PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self

@@ -50,7 +50,7 @@ class RedisLink:
 
     Args:
         url: any form that :mod:`sluice_contract.redis_url` reads.
-        scripts: loaded before anything is asked.
+        scripts: loaded before anything is asked; None for who only reads.
         deadline_s: how long callers wait at least.
         greeting: the command that is the first word of every connection, after the scripts; made for each anew.
         greeted: gets the reply to it (a StoreError where it was refused); raises StoreError to have no conversation.
@@ -62,13 +62,14 @@ class RedisLink:
     def __init__(
         self,
         url: str,
-        scripts: Scripts,
+        scripts: Scripts | None,
         *,
         deadline_s: float,
         greeting: Callable[[], Command] | None = None,
         greeted: Callable[[Reply], None] | None = None,
     ) -> None:
-        self._loads: Sequence[Command] = [("SCRIPT", "LOAD", script.text) for script in scripts.all()]
+        loaded = () if scripts is None else scripts.all()
+        self._loads: Sequence[Command] = [("SCRIPT", "LOAD", script.text) for script in loaded]
         self._greeting = greeting
         self._greeted = greeted
         self._patience_s = max(REPLY_S, deadline_s)

@@ -122,6 +122,20 @@ def test_a_reader_is_no_replica(server: RedisServer) -> None:
     assert set(server.client.keys("*")) == before
 
 
+def test_leave_to_read_is_enough(server: RedisServer) -> None:
+    """Whoever may only read the gateway's keys may ask: no script, no write."""
+    rights = ["on", ">secret", "~{sluice}:*", "+@read", "+@transaction", "+@connection", "-@write"]
+    server.client.execute_command("ACL", "SETUSER", "auditor", "reset", *rights)
+    _publish(server, record(1))
+    server.client.hset(ACCOUNT, "posted", 5)
+    server.client.zadd(names.ACCOUNTS, {ACCOUNT: 1})
+    with Reader(f"redis://auditor:secret@127.0.0.1:{server.port}/0") as reader:
+        found = [each.sequence for each in reader.records(Counter())]
+        page = reader.page(reader.account_names())
+
+    assert (found, page.accounts) == ([1], {ACCOUNT: {None: 5}})
+
+
 async def test_it_may_be_used_in_a_thread_of_its_own(server: RedisServer) -> None:
     """It brings its own event loop, and lets go of it."""
     _publish(server, record(1))
