@@ -111,7 +111,15 @@ class DataPlane:
                 "cost": usage.cost_nusd,
                 "last_ms": usage.at_ms,
             }
-        return {"accounts": dict(self.ledger.accounts()), "keys": keys}
+        return {"accounts": self._accounts(), "keys": keys}
+
+    def _accounts(self) -> dict[str, Any]:
+        """Where a window rolls, what was posted by bucket: the reader knows which of them count when it reads."""
+        accounts: dict[str, Any] = dict(self.ledger.accounts())
+        for name, buckets in self.ledger.buckets().items():
+            held, orphaned = accounts[name].held, accounts[name].orphaned
+            accounts[name] = {"posted": 0, "held": held, "orphaned": orphaned, "buckets": buckets}
+        return accounts
 
     def targets(self) -> dict[str, Any]:
         """The health of each target by model UID and target name."""

@@ -221,7 +221,7 @@ class Ledger:
         """So many tokens of its answer came so far; *stalled* while nobody reads what comes."""
         call = self._calls.get(hold_id)
         if call is not None:
-            self._slots.saw(call.slot, output_tokens, stalled=stalled)
+            self._slots.saw(call.slot, output_tokens, stalled=stalled, at_ms=self._clock_ms())
 
     def settle(self, settlement: Settlement, record: UsageRecord | None) -> None:
         """End the hold that :meth:`open` took: journal first, then the counters.  Does not wait and never raises.
@@ -250,6 +250,10 @@ class Ledger:
     def accounts(self) -> Mapping[str, Account]:
         """Every account by name; empty with a shared store."""
         return {} if self._local is None else self._local.all_accounts()
+
+    def buckets(self) -> Mapping[str, Mapping[int, int]]:
+        """What each account whose window rolls has posted, by bucket; empty with a shared store."""
+        return {} if self._local is None else self._local.buckets()
 
     async def tick(self) -> None:
         """One round of upkeep, about once a second."""
