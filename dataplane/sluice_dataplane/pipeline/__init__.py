@@ -108,7 +108,10 @@ class Pipeline:
         try:
             body = await whole(sent.answer, meter, limit_bytes=parts.max_answer_bytes)
         except GatewayError as error:
-            self._close_broken(error, sent, meter, tab)
+            parts.dispatcher.finished(sent.candidate, ok=False)
+            if isinstance(error, NoAnswerError):
+                tab.over(billed=False)
+            tab.close(Result(error.status, "failed", sent.attempts, sent.candidate, code=error.code))
             raise
         except asyncio.CancelledError:
             # The upstream answers and is paid for; only the client did not wait for it.
@@ -120,17 +123,6 @@ class Pipeline:
         parts.dispatcher.finished(sent.candidate, ok=True)
         tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter))
         return Answer(200, (*_JSON, *admitted.headers), body)
-
-    def _close_broken(self, error: GatewayError, sent: Dispatched, meter: Meter, tab: Tab) -> None:
-        """A plain answer ended before it was one."""
-        self._parts.dispatcher.finished(sent.candidate, ok=False)
-        if meter.began:
-            outcome: Outcome = "partial"
-            tab.close(_answered(error.status, outcome, sent.attempts, sent.candidate, meter, code=error.code))
-            return
-        if isinstance(error, NoAnswerError):
-            tab.over(billed=False)
-        tab.close(Result(error.status, "failed", sent.attempts, sent.candidate, code=error.code))
 
     def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> Relay:
         assert sent.chunks is not None
@@ -199,7 +191,6 @@ def _answered(
     meter: Meter,
     *,
     first_token_ms: int | None = None,
-    code: str = "",
 ) -> Result:
     """How an exchange ended that somebody answered, whole or in part."""
     told = meter.reported
@@ -210,9 +201,8 @@ def _answered(
         candidate,
         meter.usage(),
         first_token_ms,
-        code,
-        "" if told is None else told.service_tier,
-        None if told is None else told.provider_cost_nusd,
+        service_tier="" if told is None else told.service_tier,
+        provider_cost_nusd=None if told is None else told.provider_cost_nusd,
     )
 
 

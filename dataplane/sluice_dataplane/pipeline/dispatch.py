@@ -177,15 +177,7 @@ class Dispatcher:
                 return Failure(
                     "ServerError", UnavailableError("The provider's credential is missing.", code="provider_not_ready")
                 )
-        body = openai.request_body(
-            exchange.body,
-            ask,
-            endpoint=exchange.endpoint,
-            model=candidate.upstream_model,
-            upstream_type=upstream.type,
-            ceiling=ceiling,
-        )
-        request = UpstreamRequest("POST", openai.PATHS[exchange.endpoint], _JSON, body)
+        request = _request(exchange, ask, candidate, ceiling)
         left_ms = self._left_ms(exchange, timeouts)
         patience = Patience(
             connect_ms=min(timeouts.connect_ms, left_ms),
@@ -242,6 +234,18 @@ class Dispatcher:
 
     def _record(self, candidate: Candidate, *, ok: bool) -> None:
         self._health.record(candidate.model, candidate.target, ok=ok, now_ms=int(self._monotonic_ms()))
+
+
+def _request(exchange: Exchange, ask: Ask, candidate: Candidate, ceiling: int | None) -> UpstreamRequest:
+    body = openai.request_body(
+        exchange.body,
+        ask,
+        endpoint=exchange.endpoint,
+        model=candidate.upstream_model,
+        upstream_type=candidate.upstream.type,
+        ceiling=ceiling,
+    )
+    return UpstreamRequest("POST", openai.PATHS[exchange.endpoint], _JSON, body)
 
 
 def _is_event_stream(headers: Headers) -> bool:

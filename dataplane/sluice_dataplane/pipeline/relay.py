@@ -4,7 +4,6 @@ Whoever holds the tab is told the end before the last bytes go out, so that a cl
 answer has also paid for it.
 """
 
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Literal
 
@@ -29,13 +28,12 @@ async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> by
 
     Raises:
         NoAnswerError: it came whole, and is no JSON answer.
-        UpstreamFailedError: it broke off, or is over *limit_bytes*.
-        UpstreamTimeoutError: it did not come in time.  In both cases the meter has seen what did come of an answer.
+        UpstreamFailedError: it broke off, or is over *limit_bytes*; the provider had made all of it, and charges.
+        UpstreamTimeoutError: it did not come in time.
     """
     try:
         body = await answer.read(limit_bytes)
     except AttemptFailedError as error:
-        await _see_beginning(answer, meter)
         if error.cause == "Timeout":
             raise UpstreamTimeoutError("The upstream did not finish its answer in time.") from None
         raise UpstreamFailedError(_BROKEN) from None
@@ -43,22 +41,10 @@ async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> by
         meter.reported = openai_usage.answer_usage(body)
     except ValueError:
         message = "The upstream's answer is not a valid answer."
-        if not openai_usage.begins_answer(body):
-            raise NoAnswerError(message) from None
-        meter.saw_body(body)
-        raise UpstreamFailedError(message) from None
+        begun = openai_usage.begins_answer(body)
+        raise (UpstreamFailedError(message) if begun else NoAnswerError(message)) from None
     meter.saw_body(body)
     return body
-
-
-async def _see_beginning(answer: UpstreamAnswer, meter: Meter) -> None:
-    """Let *meter* see what came of an answer before it broke off."""
-    came = b""
-    with contextlib.suppress(AttemptFailedError):
-        async for chunk in answer.chunks():
-            came += chunk
-    if openai_usage.begins_answer(came):
-        meter.saw_body(came)
 
 
 class Watch(msgspec.Struct, frozen=True):

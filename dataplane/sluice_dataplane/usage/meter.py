@@ -31,13 +31,8 @@ class Meter:
         self._delivered_bytes += text_bytes
 
     def saw_body(self, body: bytes) -> None:
-        """A plain answer came, whole or as far as it did."""
+        """A plain answer came."""
         self._delivered_bytes += len(body)
-
-    @property
-    def began(self) -> bool:
-        """Whether any of an answer came: from then on the provider charges for it."""
-        return self._delivered_bytes > 0 or self._delivered_events > 0
 
     @property
     def output_tokens(self) -> int:
