@@ -140,7 +140,7 @@ class RedisSpend:
         )
 
     async def _run(self) -> str:
-        return str(await self._redis.eval(_RUN, 1, names.STORE, _FENCED_MS))
+        return str(await self._redis.eval_ro(_RUN, 1, names.STORE, _FENCED_MS))
 
     async def _ask(self, commands: Sequence[tuple[str, ...]]) -> list[Any]:
         """One reply per command, in order."""

@@ -23,7 +23,7 @@ OTHER = "SLUICE_TEST_REDIS"  # another server for all tests: a name of redis_bui
 class RedisServer:
     """One redis-server.  ``options`` are those of redis.conf, with ``_`` for ``-``.
 
-    With *certificates* it speaks TLS and nothing else.  *binary* is the one of this machine unless given.
+    With *certificates* it speaks TLS and nothing else.  *binary* is the usual one unless given.
 
     Raises:
         RuntimeError: there is no redis-server on this machine; a test that needs one must fail, not be skipped.
@@ -32,7 +32,7 @@ class RedisServer:
     def __init__(
         self, *, binary: str | Path | None = None, certificates: Certificates | None = None, **options: str
     ) -> None:
-        self._binary = str(binary or usual_binary())
+        self._binary = str(binary or (usual_binary() if certificates is None else own_binary()))
         self._options = options
         self._certificates = certificates
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-redis-")
@@ -118,7 +118,12 @@ def usual_binary() -> str:
     asked = os.environ.get(OTHER, "")
     if asked in redis_builds.BUILDS:
         return str(redis_builds.binary(asked))
-    found = asked or shutil.which("redis-server")
+    return asked or own_binary()
+
+
+def own_binary() -> str:
+    """The server of this machine, which speaks TLS; not all others do."""
+    found = shutil.which("redis-server")
     if found is None:
         raise RuntimeError("redis-server is not installed: apt-get install redis-server")
     return found

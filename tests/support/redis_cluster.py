@@ -8,7 +8,8 @@ from sluice_contract import names
 from support.redis import RedisServer, free_port
 
 SLOTS = 16384
-NOTICED_MS = 600  # how long a node must be silent before the others give it up
+PATIENT_MS = 10_000  # how long a node must be silent before the others give it up; nobody is by mistake
+NOTICED_MS = 600  # … where one is to be
 
 
 class Cluster:
@@ -76,16 +77,14 @@ class Cluster:
 
 
 def _node(**options: str) -> RedisServer:
-    return RedisServer(
-        cluster_enabled="yes",
-        cluster_port=str(free_port()),
-        cluster_node_timeout=str(NOTICED_MS),
-        cluster_config_file="nodes.conf",
-        repl_diskless_sync_delay="0",
-        binary=None,
-        certificates=None,
-        **options,
-    )
+    usual = {
+        "cluster_enabled": "yes",
+        "cluster_port": str(free_port()),
+        "cluster_node_timeout": str(PATIENT_MS),
+        "cluster_config_file": "nodes.conf",
+        "repl_diskless_sync_delay": "0",
+    }
+    return RedisServer(binary=None, certificates=None, **{**usual, **options})
 
 
 def node_id(node: RedisServer) -> str:
@@ -105,8 +104,10 @@ def _info(node: RedisServer) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_cluster(**options: str) -> Iterator[Cluster]:
+def running_cluster(*, fails_over: bool = False, **options: str) -> Iterator[Cluster]:
     """Three masters and a replica that form a cluster, not yet :meth:`~Cluster.ready`; *options* are the servers'."""
+    if fails_over:
+        options = {"cluster_node_timeout": str(NOTICED_MS), **options}
     with contextlib.ExitStack() as stack:
         nodes: list[RedisServer] = []
         for _ in range(4):

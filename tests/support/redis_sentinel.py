@@ -13,7 +13,8 @@ from support.certificates import Certificates
 from support.redis import RedisServer, free_port, usual_binary
 
 MASTER = "main"  # the name that the Sentinels know it by
-NOTICED_MS = 400  # how long a master must be silent before it is given up
+PATIENT_MS = 10_000  # how long a master must be silent before it is given up; none is by mistake
+NOTICED_MS = 400  # … where one is to be
 
 
 class Sentinel:
@@ -95,12 +96,19 @@ class Watched:
 
 @contextlib.contextmanager
 def running_sentinels(
-    count: int = 3, *, sentinel_password: str = "", certificates: Certificates | None = None, **options: str
+    count: int = 3,
+    *,
+    fails_over: bool = False,
+    sentinel_password: str = "",
+    certificates: Certificates | None = None,
+    **options: str,
 ) -> Iterator[Watched]:
     """A master, a replica and *count* Sentinels, not yet :meth:`~Watched.ready`; *options* are the servers'."""
     password = options.get("requirepass")
     shared = {**options, "repl-diskless-sync-delay": "0", **({"masterauth": password} if password else {})}
     monitored = {"auth-pass": password} if password else {}
+    if fails_over:
+        monitored["down-after-milliseconds"] = str(NOTICED_MS)
     with contextlib.ExitStack() as stack:
         master = RedisServer(binary=None, certificates=certificates, **shared)
         stack.callback(master.stop)

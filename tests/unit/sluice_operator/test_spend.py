@@ -191,7 +191,7 @@ async def test_a_socket_a_database_and_tls(tmp_path: Path) -> None:
 
 async def test_the_master_of_sentinels_is_read_also_after_a_failover() -> None:
     """The Sentinels are asked for the master, with their own password, and asked again when it is another."""
-    with running_sentinels(sentinel_password="swordfish", requirepass="hunter2") as watched:
+    with running_sentinels(fails_over=True, sentinel_password="swordfish", requirepass="hunter2") as watched:
         await until(watched.ready, seconds=40)
         greet(watched.master)
         watched.master.client.hset(SHARED, "posted", 5)

@@ -58,14 +58,14 @@ async def _later(ask: Callable[[], Awaitable[Any]]) -> tuple[Any, Sequence[Store
 
 
 @contextlib.asynccontextmanager
-async def _watched(**options: str) -> AsyncIterator[Watched]:
-    with running_sentinels(**options) as watched:  # type: ignore[arg-type]
+async def _watched(**options: Any) -> AsyncIterator[Watched]:
+    with running_sentinels(**options) as watched:
         await until(watched.ready, seconds=40)
         yield watched
 
 
 @contextlib.asynccontextmanager
-async def _cluster(**options: str) -> AsyncIterator[Cluster]:
+async def _cluster(**options: Any) -> AsyncIterator[Cluster]:
     with running_cluster(**options) as cluster:
         await until(cluster.ready, seconds=40)
         yield cluster
@@ -74,7 +74,7 @@ async def _cluster(**options: str) -> AsyncIterator[Cluster]:
 async def test_sentinels_know_the_new_master_after_a_failover() -> None:
     """A master that dies is replaced; the link finds who took over by itself, greets it, and all errors may pass."""
     greetings: list[object] = []
-    async with _watched() as watched, _link(watched.url(), greetings) as link:
+    async with _watched(fails_over=True) as watched, _link(watched.url(), greetings) as link:
         await _one(link, *COUNT)
         watched.master.kill()
         count, errors = await _later(lambda: _one(link, *COUNT))
@@ -182,7 +182,7 @@ async def test_a_slot_that_is_half_moved_takes_no_call() -> None:
 
 async def test_the_replica_of_an_owner_that_died_is_found() -> None:
     """A node that dies is replaced by its replica, which nodes that live tell us of, though the URL never named it."""
-    async with _cluster() as cluster, _link(cluster.url) as link:
+    async with _cluster(fails_over=True) as cluster, _link(cluster.url) as link:
         await _one(link, *COUNT)
         cluster.owner.client.wait(1, 5_000)
         cluster.owner.kill()

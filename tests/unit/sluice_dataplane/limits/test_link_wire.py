@@ -129,14 +129,20 @@ async def test_an_asking_has_a_deadline() -> None:
 
 async def test_a_loop_that_was_busy_reads_what_has_come() -> None:
     """A reply that waits to be read while our own process was busy for longer than the deadline is not late."""
-    async with _peer(lambda writer: writer.write(b"+PONG\r\n")) as (peer, wire):
-        asking = asyncio.get_running_loop().create_task(wire.ask([("PING",)], 0.2))
-        await until(lambda: peer.writer is not None)
-        busy_until = time.monotonic() + 0.5
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    wire = Wire(loop)
+    with theirs:
+        await loop.create_connection(lambda: wire, sock=ours)
+        asking = loop.create_task(wire.ask([("PING",)], 0.2))
+        await asyncio.sleep(0)  # it has asked
+        theirs.send(b"+PONG\r\n")
+        busy_until = time.monotonic() + 0.3
         while time.monotonic() < busy_until:
             pass
 
         assert await asking == [b"PONG"]
+        wire.drop()
 
 
 async def test_a_connection_that_ends_in_the_middle_is_lost() -> None:
