@@ -14,7 +14,12 @@ from sluice_dataplane.usage.draft import Draft
 from sluice_dataplane.usage.lines import HoldLine
 from sluice_dataplane.usage.slots import Progress
 
-IN_FLIGHT_TOKENS: Final = 64  # of a stream: generated, and on their way to us when we died
+# Of a stream: generated, and on their way to us when we died.  How much lay unread in our sockets depends on how far a
+# busy machine was behind with reading them: as much as comes in IN_FLIGHT_MS, at the pace that was seen.
+IN_FLIGHT_TOKENS: Final = 64
+IN_FLIGHT_MS: Final = 2_000
+YOUNG_MS: Final = 250  # until then the pace is not known
+YOUNG_IN_FLIGHT_TOKENS: Final = 256
 UNSEEN: Final = Progress(tokens=0, stalled=True)  # sent, for all we know
 
 _DAY_MS: Final = 86_400_000
@@ -44,7 +49,7 @@ def _record(draft: Draft, progress: Progress) -> UsageRecord:
     usage = most
     if record.stream and not progress.stalled:
         usage = TokenUsage(
-            input=min(draft.input_tokens, most.input), output=min(progress.tokens + IN_FLIGHT_TOKENS, most.output)
+            input=min(draft.input_tokens, most.input), output=min(progress.tokens + _in_flight(progress), most.output)
         )
     cost_nusd = 0 if draft.rates is None else pricing.cost_at(usage, draft.rates, draft.request_nusd)
     return msgspec.structs.replace(
@@ -54,6 +59,12 @@ def _record(draft: Draft, progress: Progress) -> UsageRecord:
         outcome="partial" if progress.tokens else "failed",
         flags=(*record.flags, "crashed"),
     )
+
+
+def _in_flight(progress: Progress) -> int:
+    """How many tokens may have been on their way to us, or in our sockets unread."""
+    least = IN_FLIGHT_TOKENS if progress.ms >= YOUNG_MS else YOUNG_IN_FLIGHT_TOKENS
+    return max(least, -(-progress.tokens * IN_FLIGHT_MS // max(progress.ms, YOUNG_MS)))
 
 
 def spent_of(unit: BudgetUnit, usage: TokenUsage, cost_nusd: int) -> int:

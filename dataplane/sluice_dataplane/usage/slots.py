@@ -1,8 +1,9 @@
 """How far running calls have come, in a memory-mapped file: what is stored there survives this process, without a call
 to the system.
 
-One slot a call: a word of progress (0: free, or not sent), then the hold's id.  The header says which boot of the
-machine wrote it: what a machine that died had not brought to its disk is not there to be read.
+One slot a call: a word of progress (0: free, or not sent), when the first and the last token came, then the hold's
+id.  The header says which boot of the machine wrote it: what a machine that died had not brought to its disk is not
+there to be read.
 
 Knows ids and counts of tokens, not what they cost.
 """
@@ -12,6 +13,7 @@ import hashlib
 import logging
 import mmap
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -19,23 +21,29 @@ from typing import Final
 import msgspec
 
 SLOT_BYTES: Final = 64
-ID_BYTES: Final = SLOT_BYTES - 8
+WORDS: Final = 8  # in a slot
+ID_START: Final = 24
+ID_BYTES: Final = SLOT_BYTES - ID_START
 SLOTS: Final = 4_096  # as many as calls in flight by default
 
 _SENT: Final = 1
 _STALLED: Final = 2
 _TOKENS_SHIFT: Final = 2
-_MAGIC: Final = b"sluice-progress-1 "
+_MAGIC: Final = b"sluice-progress-2 "
 _CLEAN: Final = b"clean"
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
-    """How far a call that was sent has come: tokens relayed, and whether unread ones may have piled up."""
+    """How far a call that was sent has come: tokens relayed, and whether unread ones may have piled up.
+
+    ``ms`` is how long those tokens took to come, from the first to the last.
+    """
 
     tokens: int
     stalled: bool
+    ms: int = 0
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -77,10 +85,10 @@ def read(path: Path, *, boot: str) -> Left:
         return Left({}, rebooted=True)
     calls: dict[str, Progress] = {}
     for start in range(SLOT_BYTES, len(content) - SLOT_BYTES + 1, SLOT_BYTES):
-        word = int.from_bytes(content[start : start + 8], "little")
+        word, first_ms, last_ms = struct.unpack_from("<QQQ", content, start)
         if word & _SENT:
-            known_as = content[start + 8 : start + SLOT_BYTES].rstrip(b"\0").decode("utf-8", "replace")
-            calls[known_as] = Progress(word >> _TOKENS_SHIFT, bool(word & _STALLED))
+            known_as = content[start + ID_START : start + SLOT_BYTES].rstrip(b"\0").decode("utf-8", "replace")
+            calls[known_as] = Progress(word >> _TOKENS_SHIFT, bool(word & _STALLED), max(last_ms - first_ms, 0))
     return Left(calls, rebooted=False)
 
 
@@ -126,20 +134,26 @@ class Slots:
     def release(self, slot: int) -> None:
         """The call has ended, and its end is written down."""
         if slot:
-            self._words[slot * 8] = 0
+            self._words[slot * WORDS] = 0
             self._free.append(slot)
 
     def sent(self, slot: int, hold_id: str) -> None:
         """The call is about to be sent."""
         if slot and self._map is not None:
-            start = slot * SLOT_BYTES + 8
-            self._map[start : start + ID_BYTES] = _known_as(hold_id).ljust(ID_BYTES, b"\0")
-            self._words[slot * 8] = _SENT  # last: from here on it counts as sent
+            start = slot * SLOT_BYTES
+            self._map[start : start + ID_START] = bytes(ID_START)
+            self._map[start + ID_START : start + SLOT_BYTES] = _known_as(hold_id).ljust(ID_BYTES, b"\0")
+            self._words[slot * WORDS] = _SENT  # last: from here on it counts as sent
 
-    def saw(self, slot: int, tokens: int, *, stalled: bool) -> None:
+    def saw(self, slot: int, tokens: int, *, stalled: bool, at_ms: int) -> None:
         """So many tokens of its answer came so far; *stalled* while more may come unseen."""
         if slot:
-            self._words[slot * 8] = tokens << _TOKENS_SHIFT | (_SENT | _STALLED if stalled else _SENT)
+            words, place = self._words, slot * WORDS
+            if tokens:
+                if not words[place + 1]:
+                    words[place + 1] = at_ms
+                words[place + 2] = at_ms
+            words[place] = tokens << _TOKENS_SHIFT | (_SENT | _STALLED if stalled else _SENT)
 
     def close(self, *, clean: bool) -> None:
         """Let go of the file; *clean*: the journal is on its disk, and so is this.  May take long."""

@@ -25,13 +25,25 @@ def test_a_call_that_was_not_sent_costs_nothing() -> None:
 
 def test_a_stream_that_was_read_costs_what_came_and_a_little_more() -> None:
     """Input, the tokens that came, and what may have been on its way; one record says so."""
-    settlement, record = crash.settled(HoldLine(1, RESERVATION, draft("h")), Progress(100, stalled=False))
+    settlement, record = crash.settled(HoldLine(1, RESERVATION, draft("h")), Progress(100, stalled=False, ms=10_000))
 
     assert record is not None
     assert record.usage == TokenUsage(input=10, output=100 + IN_FLIGHT_TOKENS, estimated=True)
     assert (record.flags, record.outcome, record.cost_nusd) == (("crashed",), "partial", 10 + 164)
     assert (settlement.spent, settlement.used) == ((174,), (5,))
     assert settlement.usage == KeyUsage("vk", "2026-09", 1, 10, 164, 174, record.at_ms)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ms", "in_flight"),
+    [(0, 0, 256), (9, 0, 256), (100, 0, 800), (100, 250, 800), (100, 1_000, 200), (100, 3_000, 67), (100, 60_000, 64)],
+)
+def test_a_fast_stream_may_have_more_on_its_way(tokens: int, ms: int, in_flight: int) -> None:
+    """A machine that was behind with reading left more unread of a fast stream: two seconds at its pace."""
+    _, record = crash.settled(HoldLine(1, RESERVATION, draft("h")), Progress(tokens, stalled=False, ms=ms))
+
+    assert record is not None
+    assert record.usage.output == tokens + in_flight
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -60,7 +72,9 @@ def test_each_budget_is_charged_in_its_own_unit() -> None:
     """What is spent is in the order of the charges, from the same usage."""
     units: tuple[BudgetUnit, ...] = ("OutputTokens", "Cost", "Requests", "InputTokens", "TotalTokens")
     reservation = take("h", *(charge(9, name=unit) for unit in units))
-    settlement, _ = crash.settled(HoldLine(1, reservation, draft("h", units=units)), Progress(36, stalled=False))
+    settlement, _ = crash.settled(
+        HoldLine(1, reservation, draft("h", units=units)), Progress(36, stalled=False, ms=2_000)
+    )
 
     assert settlement.spent == (100, 110, 1, 10, 110)
 

@@ -370,7 +370,7 @@ async def _crash_at(scene: Scene, step: str) -> Life:
     if step != "opened":
         life.ledger.sent("h")
     if step in ("streaming", "stalled", "settled", "sent on"):
-        life.ledger.saw("h", 100, stalled=step == "stalled")
+        life.ledger.saw("h", 8, stalled=step == "stalled")
     if step in ("settled", "sent on"):
         life.ledger.settle(used(reservation, 130), record("h"))
     if step == "sent on":
@@ -384,8 +384,8 @@ async def _crash_at(scene: Scene, step: str) -> Life:
     [
         ("asking", 0),
         ("opened", 0),
-        ("sent", 10 + 64),
-        ("streaming", 10 + 164),
+        ("sent", 10 + 256),
+        ("streaming", 10 + 264),
         ("stalled", 1_040),
         ("settled", 130),
         ("sent on", 130),
@@ -410,7 +410,7 @@ async def test_a_crashed_call_has_one_record(scene: Scene) -> None:
     life.ledger.settle(used(take("h0", charge(1_040, 5_000)), 30), record("h0"))
     await life.ledger.open(take("h1", charge(1_040, 5_000)), draft=draft("h1"))
     life.ledger.sent("h1")
-    life.ledger.saw("h1", 36)
+    life.ledger.saw("h1", 8)
     life.crash()
     for _ in range(2):
         again = await scene.life()
@@ -422,8 +422,8 @@ async def test_a_crashed_call_has_one_record(scene: Scene) -> None:
         ("h0", 1, ()),
         ("h1", 2, ("crashed",)),
     ]
-    assert (records[1].cost_nusd, records[1].usage.estimated) == (110, True)
-    assert scene.far.near.key_usage()[("vk", "2026-09")].cost_nusd == 30 + 110
+    assert (records[1].cost_nusd, records[1].usage.estimated) == (274, True)
+    assert scene.far.near.key_usage()[("vk", "2026-09")].cost_nusd == 30 + 274
 
 
 async def test_without_a_slot_a_call_is_billed_at_its_bound(scene: Scene) -> None:
@@ -432,12 +432,12 @@ async def test_without_a_slot_a_call_is_billed_at_its_bound(scene: Scene) -> Non
     for name in ("watched", "not"):
         await life.ledger.open(take(name, charge(1_040, 5_000, name=name)), draft=draft(name))
         life.ledger.sent(name)
-        life.ledger.saw(name, 36)
+        life.ledger.saw(name, 8)
     life.crash()
     again = await scene.life()
     again.crash()
 
-    assert scene.far.figures("watched").posted == 110
+    assert scene.far.figures("watched").posted == 274
     assert scene.far.figures("not").posted == 1_040
 
 
@@ -481,7 +481,7 @@ async def test_a_start_without_the_store_catches_up_later(scene: Scene) -> None:
     again.crash()
 
     assert (joined, waiting) == (False, 1)
-    assert scene.far.figures() == Account(74, 0, 0)
+    assert scene.far.figures() == Account(266, 0, 0)
 
 
 async def test_waiting_for_the_store_has_an_end(scene: Scene) -> None:

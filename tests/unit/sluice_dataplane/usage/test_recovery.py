@@ -169,7 +169,7 @@ async def test_a_process_that_dies_while_it_recovers_begins_again(tmp_path: Path
 
     assert third.replayed.crashed == 2
     assert [(written_.id, written_.sequence) for written_ in records] == [(f"h{n}", n + 1) for n in range(4)]
-    assert store.figures() == Account(sum(10 + 64 + n for n in range(4)), 0, 0)
+    assert store.figures() == Account(sum(10 + 256 + n for n in range(4)), 0, 0)
 
 
 async def test_a_torn_line_of_a_hold_was_never_asked_for(tmp_path: Path) -> None:

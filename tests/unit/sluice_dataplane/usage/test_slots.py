@@ -24,14 +24,14 @@ def test_what_was_stored_is_found(tmp_path: Path) -> None:
     opened = _begun(tmp_path)
     first, second, third = opened.take(), opened.take(), opened.take()
     opened.sent(first, "a")
-    opened.saw(first, 17, stalled=False)
+    opened.saw(first, 17, stalled=False, at_ms=1_000)
     opened.sent(second, "b")
-    opened.saw(second, 5, stalled=False)
-    opened.saw(second, 2**40, stalled=True)
+    opened.saw(second, 5, stalled=False, at_ms=1_000)
+    opened.saw(second, 2**40, stalled=True, at_ms=1_250)
     left = _read(tmp_path)
 
     assert third
-    assert left.calls == {"a": Progress(17, stalled=False), "b": Progress(2**40, stalled=True)}
+    assert left.calls == {"a": Progress(17, stalled=False), "b": Progress(2**40, stalled=True, ms=250)}
     assert left.of("c") is None
 
 
@@ -40,7 +40,7 @@ def test_a_call_that_ended_leaves_nothing(tmp_path: Path) -> None:
     opened = _begun(tmp_path, count=1)
     slot = opened.take()
     opened.sent(slot, "a")
-    opened.saw(slot, 17, stalled=True)
+    opened.saw(slot, 17, stalled=True, at_ms=1_000)
     opened.release(slot)
     again = opened.take()
     between = _read(tmp_path)
@@ -56,7 +56,7 @@ def test_without_a_free_slot_there_is_none(tmp_path: Path) -> None:
     opened = _begun(tmp_path, count=2)
     taken = [opened.take() for _ in range(3)]
     opened.sent(taken[2], "c")
-    opened.saw(taken[2], 1, stalled=False)
+    opened.saw(taken[2], 1, stalled=False, at_ms=1_000)
     opened.release(taken[2])
 
     assert taken[2] == 0
@@ -68,7 +68,7 @@ def test_without_a_free_slot_there_is_none(tmp_path: Path) -> None:
 def test_long_ids_are_found_too(tmp_path: Path) -> None:
     """An id longer than its room is known by its digest."""
     opened = _begun(tmp_path)
-    long_id, longer = "x" * 57, "x" * 58
+    long_id, longer = "x" * 41, "x" * 42
     opened.sent(opened.take(), long_id)
 
     assert _read(tmp_path).of(long_id) == Progress(0, stalled=False)
