@@ -3,7 +3,7 @@
 -- KEYS     1 the store, 2 marks of sources, 3 deadlines of holds, 4 orphans, 5 index of accounts, 6 index of usages
 -- ARGV     1 run, 2 ms a fence lasts, 3 what the keys of holds begin with, 4 those of holes, 5 most keys
 -- returns  {settlements counted, MessagePack of rows {key, when it is forgotten (ms), {field, value ..}}} | {'hello'}
---          | {} it is too much; of sorted sets there are members and scores, of sets members and ''
+--          | {} it is too much, or somebody spoilt a part of it; of sorted sets there are members and scores, of sets members and ''
 local store, rows, keys = redis.call('HMGET', KEYS[1], 'run', 'fence', 'total'), {}, {KEYS[2]}
 if store[1] ~= ARGV[1] then return {'hello'} end
 local size = redis.call('HLEN', KEYS[2])
@@ -15,7 +15,8 @@ for k = 3, 6 do
   rows[#rows + 1] = {KEYS[k], -1, members}
 end
 for _, key in ipairs(keys) do
-  local fields = redis.pcall('HGETALL', key) -- one that somebody spoilt is left out
+  local fields = redis.pcall('HGETALL', key)
+  if fields.err then return {} end -- with the marks, but without what they stand for, it would be lost for good
   if #fields > 0 then rows[#rows + 1] = {key, redis.call('PEXPIRETIME', key), fields} end
 end
 for _, source in ipairs(redis.call('HKEYS', KEYS[2])) do
