@@ -47,6 +47,21 @@ def numbers(books: Books, torn: Mapping[str, int]) -> list[str]:
     return found
 
 
+def spent(books: Books, bill: Bill) -> list[str]:
+    """A settlement without a record spends nothing, one with a record what that comes to."""
+    found = []
+    for source, number, line in books.settled():
+        attempt, record = bill.attempts.get(line["id"]), line.get("record")
+        units = () if attempt is None else attempt.units
+        true = [0] * len(line["spent"])
+        if record:
+            said = record["usage"].get("input", 0), record["usage"].get("output", 0)
+            true = [amount_of(unit, *said) for unit in units]
+        if line["spent"] != true:
+            found.append(f"L.records: {source} spends {line['spent']} with {number} for {line['id']}, not {true}")
+    return found
+
+
 def bills(books: Books, bill: Bill) -> list[str]:
     """Each attempt that was billed, on a disk that is still there, has exactly one record, of at least its bill."""
     records: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -163,6 +178,6 @@ def overspent(bill: Bill, purse_of: Mapping[str, Purse]) -> list[str]:
 
 def _excused(attempt: Attempt, index: int) -> int:
     billed = attempt.billed(attempt.units[index])
-    if attempt.unseen or attempt.uncounted:
+    if attempt.unseen or attempt.uncounted or attempt.tainted:
         return billed
     return max(billed - attempt.charges[index].amount, 0)

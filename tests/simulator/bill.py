@@ -35,6 +35,7 @@ class Attempt:
         self.costs: tuple[int, ...] = ()  # of its rates
         self.unseen = False  # the store may not have known of it when it admitted others
         self.uncounted = False  # admitted by budgets that fail open
+        self.tainted = False  # somebody spoilt one of its accounts: its settlement is refused for a while
         self.units: tuple[Unit, ...] = tuple(purse.unit for purse in caller.purses)
         self.charges: tuple[Charge, ...] = tuple(
             purse.charge(at_ms, amount_of(purse.unit, *bound)) for purse in caller.purses

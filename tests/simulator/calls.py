@@ -88,7 +88,7 @@ class Call:
         life.attempts[hold_id] = attempt
         attempt.begin()
         attempt.reservation = reservation
-        watch.admitted(attempt)
+        watch.losses.begun(attempt)
         if hold_id not in watch.grants:
             tally[f"offline admissions, {caller.away}"] += 1
             attempt.uncounted = caller.away == "Open"

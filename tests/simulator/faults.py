@@ -32,6 +32,7 @@ class Faults:
             "rewind": self._rewind,
             "wipe": self._wipe,
             "restart": self._restart,
+            "spoil": self._spoil,
         }
 
     async def run(self) -> None:
@@ -149,6 +150,23 @@ class Faults:
             self._world.tally["wipes"] += 1
             self._world.forget("the store is back, empty")
             place.come_back()
+
+    async def _spoil(self) -> None:
+        place, accounts = self._world.place, sorted(self._world.bill.accounts())
+        if isinstance(place, RedisPlace) and accounts and not place.away and not place.spoilt:
+            spoilt = self._rng.choice(accounts)
+            self._world.say(f"{spoilt} is spoilt")
+            self._world.tally["spoilt accounts"] += 1
+            place.spoil(spoilt)
+            self._taint(spoilt)
+            await asyncio.sleep(self._rng.uniform(0.1, LONG_S))
+            self._taint(spoilt)
+            self._world.say("nothing is spoilt")
+            place.heal()
+
+    def _taint(self, account: str) -> None:
+        for attempt, _ in self._world.bill.on(account):
+            attempt.tainted = True
 
     async def _restart(self) -> None:
         place = self._world.place

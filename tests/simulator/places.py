@@ -16,6 +16,7 @@ from sluice_dataplane.limits.scripts import Command
 from sluice_dataplane.limits.store import Held, KeyUsage, Refused, Reservation, Settlement
 
 IMAGES: Final = 4  # pasts that can come back
+SPOILT: Final = ":spoilt"
 
 Fields = Mapping[str, str]
 
@@ -45,6 +46,7 @@ class Place:
         self.away = False
         self.epoch = 1
         self.watcher: Sees | None = None
+        self.spoilt: set[str] = set()  # accounts
         self._parked: list[Callable[[], None]] = []
 
     def whenever(self, work: Callable[[], None]) -> None:
@@ -60,6 +62,9 @@ class Place:
         parked, self._parked = self._parked, []
         for work in parked:
             work()
+
+    def heal(self) -> None:
+        """Put right what somebody else spoilt."""
 
     def fields(self, accounts: Sequence[str]) -> list[Fields]:
         """The figures of accounts: posted, held, orphaned, and b… for each bucket of a rolling one."""
@@ -109,12 +114,32 @@ class RedisPlace(Place):
         chosen = rng.randrange(len(self._images))
         del self._images[chosen + 1 :]  # a past has no future
         self.clockwork.rewind(self._images[chosen])
+        self.spoilt = {account for account in self._names("account") if account.endswith(SPOILT)}
+        self.heal()
         self.epoch += 1
         return True
+
+    def _names(self, kind: str) -> list[str]:
+        return [name.decode() for name in self.clockwork.ask("KEYS", f"{{sluice}}:{kind}:*")]
+
+    def spoil(self, account: str) -> None:
+        """Somebody else writes to *account*, so that it is none any more; what it was is kept aside."""
+        if self.clockwork.ask("EXISTS", account) and not self.spoilt:
+            self.clockwork.ask("RENAME", account, account + SPOILT)
+            self.clockwork.ask("SET", account, "garbage")
+            self.spoilt.add(account + SPOILT)
+
+    def heal(self) -> None:
+        """As Place."""
+        for aside in self.spoilt:
+            if self.clockwork.ask("EXISTS", aside):
+                self.clockwork.ask("RENAME", aside, aside.removesuffix(SPOILT))
+        self.spoilt = set()
 
     def wipe(self) -> None:
         """Come back empty."""
         self._images = []
+        self.spoilt = set()
         self.clockwork.rewind({})
         self.epoch += 1
 
@@ -125,7 +150,8 @@ class RedisPlace(Place):
 
     def fields(self, accounts: Sequence[str]) -> list[Fields]:
         """As Place."""
-        return list(self.clockwork.hashes(accounts))
+        aside = [account + SPOILT if account + SPOILT in self.spoilt else account for account in accounts]
+        return list(self.clockwork.hashes(aside))
 
     def live(self, slots: str) -> set[str]:
         """As Place."""
@@ -139,10 +165,8 @@ class RedisPlace(Place):
 
     def debts_us(self) -> Mapping[str, int]:
         """As Place."""
-        found = {}
-        for name in self.clockwork.ask("KEYS", "{sluice}:bucket:*"):
-            found[name.decode()] = int(self.clockwork.ask("GET", name)) - self.loop.now_ms * 1000
-        return found
+        now_us = self.loop.now_ms * 1000
+        return {name: int(self.clockwork.ask("GET", name)) - now_us for name in self._names("bucket")}
 
     def usages(self, keys: Sequence[str]) -> list[Fields]:
         """As Place."""

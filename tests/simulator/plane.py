@@ -21,15 +21,19 @@ from sluice_dataplane.limits.store import HoldStore
 from sluice_dataplane.usage.journal import Journal
 from sluice_dataplane.usage.ledger import Ledger
 
-SEGMENT_BYTES = 24 * 1024  # small: segments must follow each other
 RESERVE_BYTES = 64 * 1024
 
 
 class FragileJournal(Journal):
     """A journal whose process may die in the middle of a line: before it, in it, or right after it."""
 
-    def __init__(self, directory: Path, source: str, strike: Callable[[bytes, str], None]) -> None:
-        super().__init__(directory, segment_bytes=SEGMENT_BYTES, reserve_bytes=RESERVE_BYTES, new_source=lambda: source)
+    def __init__(self, plane: "Plane", strike: Callable[[bytes, str], None]) -> None:
+        super().__init__(
+            plane.directory,
+            segment_bytes=plane.segment_bytes,
+            reserve_bytes=RESERVE_BYTES,
+            new_source=plane.fresh_source,
+        )
         self._strike = strike
 
     def append(self, line: bytes) -> None:
@@ -62,7 +66,7 @@ class Life:
         self.attempts: dict[str, Attempt] = {}  # under way
         self._run_store = run_store
         self._loop = plane.loop
-        self.journal = FragileJournal(plane.directory, plane.fresh_source(), self._strike)
+        self.journal = FragileJournal(plane, self._strike)
         self.ledger = Ledger(self.journal, store, clock_ms=lambda: plane.loop.now_ms)
         self.doomed = False  # dies at one of the next lines it writes
         self.group: asyncio.TaskGroup | None = None
@@ -87,6 +91,7 @@ class Plane:
 
     def __init__(self, name: str, root: Path, loop: SimulatedLoop, rng: random.Random, tally: Counter[str]) -> None:
         self.name = name
+        self.segment_bytes = 0
         self.loop = loop
         self.rng = rng
         self._tally = tally

@@ -127,6 +127,7 @@ class Weather(msgspec.Struct, frozen=True):
     rewind: float
     wipe: float
     restart: float
+    spoil: float
     faults_every_s: float
 
 
@@ -138,6 +139,7 @@ class Scenario(msgspec.Struct, frozen=True):
     planes: int
     calls: int
     length_s: float
+    segment_bytes: int
     slice_share: int  # a slice is at most one in so much of what remains: small budgets have to have some
     purses: tuple[Purse, ...]
     callers: tuple[Caller, ...]
@@ -155,6 +157,7 @@ def scenario(seed: int) -> Scenario:
         planes=1 if shared == "none" else rng.choice((2, 3, 3)),
         calls=rng.randint(60, 110),
         length_s=rng.uniform(70, 100),
+        segment_bytes=rng.choice((2_000, 8_000, 32_000)),
         slice_share=rng.choice((3, 8, 100)),
         purses=purses,
         callers=tuple(_caller(rng, number, purses) for number in range(rng.randint(2, 4))),
@@ -205,5 +208,6 @@ def _weather(rng: random.Random, seed: int, shared: str) -> Weather:
         rewind=rng.choice((0, 1, 2)) if forgets else 0,
         wipe=rng.choice((0, 0, 1)) if forgets else 0,
         restart=rng.choice((0, 0.5)) if shared == "redis" else 0,
+        spoil=rng.choice((0, 0, 0, 1)) if shared == "redis" else 0,
         faults_every_s=rng.choice((2.0, 4.0, 8.0)),
     )

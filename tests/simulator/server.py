@@ -12,7 +12,7 @@ from typing import Any, Final
 import hiredis
 
 from sluice_dataplane.limits.scripts import Command, Script, Scripts
-from support.redis import RedisServer
+from support.redis import RedisServer, running_redis
 
 SIM: Final = "{sluice}:sim"  # what the scripts are told in place of the server's word
 TIME: Final = f"redis.call('HMGET', '{SIM}', 's', 'us')"
@@ -125,12 +125,10 @@ def simulated_text(text: str) -> str:
 @contextlib.contextmanager
 def running_clockwork() -> Iterator[Clockwork]:
     """A Redis of one's own, for the length of a ``with``."""
-    server = RedisServer(unixsocket="redis.sock", unixsocketperm="700")
-    wire = None
-    try:
-        wire = Wire(Path(server._folder.name, "redis.sock"))
+    with running_redis(unixsocket="redis.sock") as server, contextlib.closing(Wire(socket_of(server))) as wire:
         yield Clockwork(wire)
-    finally:
-        if wire is not None:
-            wire.close()
-        server.stop()
+
+
+def socket_of(server: RedisServer) -> Path:
+    """Where *server*, which was started with a socket called redis.sock, has it."""
+    return Path(server.client.config_get("dir")["dir"], "redis.sock")

@@ -19,7 +19,7 @@ def verdict(world: "World") -> list[str]:
     alive = {plane.sources[-1]: plane.directory for plane in world.planes}
     books = Books(alive)
     found += audit.numbers(books, {source: torn for plane in world.planes for source, torn in plane.torn.items()})
-    found += audit.bills(books, world.bill)
+    found += audit.bills(books, world.bill) + audit.spent(books, world.bill)
     sums = Sums()
     for source, _, line in books.settled():
         sums.add(world.bill.attempts.get(line["id"]), line, source)

@@ -4,12 +4,13 @@ Looks at the accounts themselves and at the upstream's bill, not at what any cod
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from simulator.bill import Attempt, Bill
+from simulator.losses import Losses
 from simulator.places import Fields, Place
 from simulator.scenario import BUCKET_MS, ROLLING_MS, Purse, Scenario
 from sluice_dataplane.limits.scripts import Command, Scripts
@@ -34,7 +35,7 @@ def counted(fields: Fields, now_ms: int) -> int:
 
 
 class Watch:
-    """Sees everything that the store is asked.  ``strangers``: sources that a forgetful store has yet to hear from."""
+    """Sees everything that the store is asked."""
 
     def __init__(self, scenario: Scenario, place: Place, bill: Bill, scripts: Scripts) -> None:
         self._place = place
@@ -45,8 +46,7 @@ class Watch:
         self.grants: dict[str, Grant] = {}
         self.ends: dict[str, int] = {}  # of holds: when the store counted their settlements first
         self._asserted: set[str] = set()  # holds that were granted elsewhere, and are there whatever is left
-        self.strangers: set[str] = set()
-        self._unheard: dict[str, set[str]] = {}  # of a stranger: the accounts on which others were admitted meanwhile
+        self.losses = Losses()
         self.seen: Counter[str] = Counter()
         self.violations: list[str] = []
         self.trace: Callable[[str], None] | None = None
@@ -55,33 +55,28 @@ class Watch:
         """The Budget that *account* belongs to."""
         return self._purses[account.removeprefix(ACCOUNT).partition(":")[0]]
 
-    def forgot(self, sources: Iterable[str]) -> None:
-        """The store came back with less than it knew; *sources* are all there are, the dead among them."""
-        self.strangers = set(sources)
-        self._unheard = {source: set() for source in self.strangers}
-
-    def admitted(self, attempt: Attempt) -> None:
-        """A data plane has begun *attempt*."""
-        unheard = self._unheard[attempt.source] if attempt.source in self.strangers else set()
-        attempt.unseen = any(charge.account in unheard for charge in attempt.charges)
-
     def done(self, command: Command, reply: Any) -> None:
         """As :class:`places.Sees`."""
         name = self._names.get(str(command[1]), "")
         keys = [str(key) for key in command[3 : 3 + int(command[2])]] if name else []
         args = command[3 + len(keys) :]
         said = reply[0].decode() if isinstance(reply, list) and reply and isinstance(reply[0], bytes) else ""
-        self.seen[f"{name} {said}" if name != "hello" else name] += 1
+        self.seen[f"{name} {said}".rstrip() if name != "hello" else name] += 1
         if self.trace is not None:
             self.trace(f"  redis: {name} {args[:8]} -> {reply}")
         if isinstance(reply, Exception):
-            self.violations.append(f"B.script: {name} failed: {reply}")
+            if not self._place.spoilt:
+                self.violations.append(f"B.script: {name} failed: {reply}")
         elif name == "reserve" and said == "held":
             self._granted(str(args[2]), keys, forced=str(args[5]) == "1")
         elif name == "apply" and reply == 1:
             self.ended(str(args[4]))
-        elif name == "caught_up" and said != "hello":
-            self.strangers.discard(str(args[2]))
+        elif name == "hello":
+            self.losses.greeted(str(args[0]), said, self._place.loop.now_ms)
+        elif name == "restore" and reply == 1:
+            self.losses.restored()
+        elif name == "caught_up" and said != "hello" and self.losses.caught_up(str(args[2])):
+            self._all_known(str(args[2]))
 
     def granted(self, reservation: Reservation, *, forced: bool) -> None:
         """As :class:`places.Sees`."""
@@ -99,13 +94,21 @@ class Watch:
             return
         now_ms = self._place.loop.now_ms
         self.grants[hold_id] = Grant(now_ms, tuple(key for key in keys if key.startswith(BUCKET)))
-        accounts = [key for key in keys if key.startswith(ACCOUNT)]
+        accounts = [key for key in keys if key.startswith(ACCOUNT) and self.purse(key).enforced]
         for account, fields in zip(accounts, self._place.fields(accounts), strict=True):
-            if self.purse(account).enforced:
-                self._fits(hold_id, account, fields, now_ms)
+            self._fits(hold_id, account, fields, now_ms)
+            unknown = self._covers(account, fields, now_ms, f"as {hold_id} was held")
+            self.losses.admitted_without(account, unknown)
         for key in keys:
             if key.startswith(SLOTS):
                 self._room(key)
+
+    def _all_known(self, source: str) -> None:
+        """Who says that it has told everything has."""
+        charges = {charge.account for attempt in self._bill.of(source) for charge in attempt.charges}
+        accounts = [account for account in sorted(charges) if self.purse(account).enforced]
+        for account, fields in zip(accounts, self._place.fields(accounts), strict=True):
+            self._covers(account, fields, self._place.loop.now_ms, f"as {source} had told everything", only=source)
 
     def _fits(self, hold_id: str, account: str, fields: Fields, now_ms: int) -> None:
         limit, taken = self.purse(account).limit, counted(fields, now_ms)
@@ -114,16 +117,24 @@ class Watch:
         for field in ("held", "orphaned"):
             if int(fields.get(field, 0)) < 0:
                 self.violations.append(f"B.negative: {account} has {field} {fields[field]}")
-        known, unknown = self._exposures(account, now_ms)
+
+    def _covers(self, account: str, fields: Fields, now_ms: int, when: str, only: str = "") -> list[Attempt]:
+        """See that all that may be spent of *account* is counted, but for what the store may not know: those attempts."""
+        oldest = (now_ms - ROLLING_MS) // BUCKET_MS
+        known, unknown = 0, []
+        for attempt, index in self._bill.on(account):
+            bucket = attempt.charges[index].bucket
+            if attempt.uncounted or attempt.tainted or (bucket is not None and bucket < oldest and attempt.over):
+                continue
+            if attempt.source != only and (only or self.losses.excused(attempt.source, now_ms)):
+                unknown.append(attempt)
+            else:
+                known += attempt.exposure(index)
+        taken = counted(fields, now_ms)
         if taken < known:
-            self.violations.append(
-                f"B.unknown: {account} counts {taken} where {known} may be spent, when {hold_id} was held"
-            )
+            self.violations.append(f"B.unknown: {account} counts {taken}, may be spent {known}, {when}")
             self._tell(account)
-        for attempt in unknown:
-            attempt.unseen = True
-        for source in self.strangers:
-            self._unheard[source].add(account)
+        return unknown
 
     def _tell(self, account: str) -> None:
         """Show who is charged to *account*, to a reader of a trace."""
@@ -132,23 +143,9 @@ class Watch:
         for attempt, index in self._bill.on(account):
             state = "over" if attempt.over else "running"
             state += "" if attempt.id in self.grants else ", offline"
-            state += ", stranger" if attempt.source in self.strangers else ""
+            state += ", stranger" if attempt.source in self.losses.strangers else ""
             if attempt.exposure(index):
                 self.trace(f"  {account}: {attempt.id} of {attempt.source}: {attempt.exposure(index)} ({state})")
-
-    def _exposures(self, account: str, now_ms: int) -> tuple[int, list[Attempt]]:
-        """What may be spent of *account* by those the store has heard of; and the attempts of the others."""
-        oldest = (now_ms - ROLLING_MS) // BUCKET_MS
-        known, unknown = 0, []
-        for attempt, index in self._bill.on(account):
-            bucket = attempt.charges[index].bucket
-            if attempt.uncounted or (bucket is not None and bucket < oldest and attempt.over):
-                continue
-            if attempt.source in self.strangers:
-                unknown.append(attempt)
-            else:
-                known += attempt.exposure(index)
-        return known, unknown
 
     def _room(self, slots: str) -> None:
         limit, live = self._slots[slots], len(self._place.live(slots))

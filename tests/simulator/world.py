@@ -57,6 +57,8 @@ class World:
         self.watch = Watch(plan, self.place, self.bill, scripts)
         self.place.watcher = self.watch
         self.planes = [Plane(f"p{n}", folder, self.loop, self.fork(), self.tally) for n in range(plan.planes)]
+        for plane in self.planes:
+            plane.segment_bytes = plan.segment_bytes
         self.lives: list[Life] = []
         self.violations: list[str] = []
         self.streamed: dict[tuple[str, int], Any] = {}  # what whoever reads the stream has seen
@@ -85,6 +87,7 @@ class World:
         store, run_store = self._store(way)
         life = Life(plane, way, store, run_store)
         self.lives.append(life)
+        self.watch.losses.sources.add(plane.fresh_source())
         plane.start(life)
         if life.task is not None:
             life.task.add_done_callback(lambda task: self._ended(life, task))
@@ -108,7 +111,7 @@ class World:
         """The store has come back with less than it knew."""
         self.say(how)
         self.forgot = True
-        self.watch.forgot(source for plane in self.planes for source in plane.sources)
+        self.watch.losses.forgot()
 
     def read_stream(self) -> None:
         """Somebody reads the usage records, before they are gone."""
@@ -143,6 +146,7 @@ class World:
         self.calm = True
         self.say("quiet")
         self.place.come_back()
+        self.place.heal()
         for plane in self.planes:
             life = plane.life
             if life is None:
