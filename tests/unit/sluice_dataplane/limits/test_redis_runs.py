@@ -154,6 +154,20 @@ async def test_a_new_connection_greets_before_anything_else(store: RedisStore, r
     assert store.standing.fenced
 
 
+async def test_who_had_caught_up_with_an_earlier_run_has_not_with_this_one(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    """A restart while a fence stood: what was noted behind that one does not count behind the next."""
+    redis_server.client.hset(names.STORE, "run", "another:1")
+    redis_server.client.sadd(names.CAUGHT_UP, "other")
+    redis_server.client.zadd(names.BEATS, {"other": start_ms() + 60_000})
+    await store.hello(SOURCE)
+    redis_server.client.hincrby(names.STORE, "fence", -FENCE_MIN_MS)
+
+    assert not await store.caught_up(SOURCE)
+    assert await store.caught_up("other")
+
+
 async def test_a_fence_stands_for_seconds_of_redis_own_time(store: RedisStore, redis_server: RedisServer) -> None:
     """On the real clock a fence that waits for nobody falls after its least time, not before and not much later."""
     redis_server.client.flushall()

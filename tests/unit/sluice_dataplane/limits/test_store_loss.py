@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from sluice_dataplane.errors import StoreError
-from sluice_dataplane.limits.commands import ALIVE_MS, FENCE_MAX_MS, FENCE_MIN_MS
+from sluice_dataplane.limits.commands import ALIVE_MS, FENCE_MAX_MS, FENCE_MIN_MS, RESTORED_TTL_MS
 from sluice_dataplane.limits.store import (
     Account,
     Entry,
@@ -132,10 +132,9 @@ async def test_sources_are_counted_while_they_are_heard_of(stand: Stand) -> None
     await stand.store.hello("b")
     stand.advance(ALIVE_MS - 1)
     await stand.store.extend("b", (), 1_000)
+    stand.advance(ALIVE_MS - 1)
     before = (await stand.store.hello(SOURCE)).sources
     stand.advance(1)
-    await stand.store.extend(SOURCE, (), 1_000)
-    stand.advance(ALIVE_MS - 1)
 
     assert before == 2
     assert (await stand.store.hello(SOURCE)).sources == 1
@@ -264,6 +263,54 @@ async def test_a_checkpoint_is_put_back_only_where_it_is_missed(stand: Stand) ->
     assert not unfenced
     assert not await stand.store.restore(saved)
     assert await stand.account() == Account(5, 0, 0)
+
+
+async def test_a_checkpoint_that_comes_too_late_is_not_put_back(stand: Stand) -> None:
+    """Once the fence has fallen the store has gone on, and nothing is put in place of that."""
+    await stand.apply(Entry(1, end(take("h1", charge(1)), 5)))
+    saved = await stand.store.checkpoint()
+    await stand.wipe()
+    await stand.open()
+    await stand.store.reserve(take("h", charge(100)))
+    assert saved is not None
+
+    assert not await stand.store.restore(saved)
+    assert await stand.account() == Account(0, 100, 0)
+
+
+async def test_a_source_that_a_checkpoint_does_not_know_begins_anew(stand: Stand) -> None:
+    """What it told before the checkpoint was put back is gone, its holes too: told again, each counts once."""
+    await stand.apply(*(Entry(n, end(take(f"h{n}", charge(1)), 100)) for n in (1, 2)))
+    saved = await stand.store.checkpoint()
+    await stand.wipe()
+    await stand.store.hello("new")
+    told = [Entry(n, end(take(f"new{n}", charge(1)), n)) for n in (1, 2, 3, 4)]
+    await stand.apply(told[3], source="new")
+    assert saved is not None
+    assert await stand.store.restore(saved)
+    standing = await stand.store.hello("new")
+    await stand.apply(*told, *told, source="new")
+
+    assert (standing.applied, standing.holes) == (0, ())
+    assert await stand.account() == Account(210, 0, 0)
+
+
+async def test_holds_that_were_put_back_have_time_to_be_extended(stand: Stand) -> None:
+    """Their deadlines may have passed meanwhile: their owners, who could not extend them, get as long again."""
+    await stand.store.reserve(take("h", charge(100), ttl_ms=10_000))
+    await stand.apply(Entry(1, end(take("h1", charge(1)), 5)))
+    saved = await stand.store.checkpoint()
+    stand.advance(20_000)
+    await stand.wipe()
+    await stand.store.hello(SOURCE)
+    assert saved is not None
+    assert await stand.store.restore(saved)
+    await stand.store.hello(SOURCE)
+    at_once = await stand.store.reap()
+    stand.advance(RESTORED_TTL_MS)
+
+    assert (at_once, await stand.store.reap()) == (0, 1)
+    assert await stand.account() == Account(5, 0, 100)
 
 
 async def test_a_fenced_store_gives_no_checkpoint(stand: Stand) -> None:
