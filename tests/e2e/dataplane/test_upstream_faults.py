@@ -30,7 +30,7 @@ MEGABYTE = 1024 * 1024
 LONG_LINE_BYTES = 100 * MEGABYTE
 NEVER_EJECTED = Health(consecutive_failures=1_000_000)
 
-Bill = Literal["nothing", "exactly", "at least"]
+Bill = Literal["nothing", "exactly", "at least", "unseen"]  # unseen: nobody knows, so the most that it can have been
 
 
 MODELS = [
@@ -157,15 +157,15 @@ FAULTS = [
     Case("fault-503", 503, "upstream_unavailable", headers={"retry-after": "1"}),
     Case("fault-redirect", 502, "upstream_error", attempts=1),
     Case("fault-away", 502, "upstream_error", attempts=1),
-    Case("fault-reset", 502, "upstream_error", resent=1),
-    Case("fault-reset", 502, "upstream_error", resent=1, stream=True),
+    Case("fault-reset", 502, "upstream_error", "unseen", resent=1),
+    Case("fault-reset", 502, "upstream_error", "unseen", resent=1, stream=True),
     Case("fault-html", 502, "upstream_error", attempts=1),
     Case("fault-html", 502, "upstream_error", attempts=1, stream=True),
     Case("fault-garbage", 502, "upstream_error", attempts=1),
-    Case("fault-slow", 504, "upstream_timeout", stream=True),
-    Case("fault-stall", 504, "upstream_timeout", stream=True),
-    Case("hasty-slow", 504, "upstream_timeout", attempts=1),
-    Case("hasty-stall", 504, "upstream_timeout", attempts=1),
+    Case("fault-slow", 504, "upstream_timeout", "unseen", stream=True),
+    Case("fault-stall", 504, "upstream_timeout", "unseen", stream=True),
+    Case("hasty-slow", 504, "upstream_timeout", "unseen", attempts=1),
+    Case("hasty-stall", 504, "upstream_timeout", "unseen", attempts=1),
 ]
 
 
@@ -178,6 +178,8 @@ async def test_fault_before_the_first_byte(bench: Bench, case: Case) -> None:
     assert (seen.answer.status_code, error["code"]) == (case.status, case.code)
     assert {name: seen.answer.headers.get(name) for name in case.headers} == case.headers
     assert case.attempts <= seen.attempts <= case.attempts + case.resent
+    if case.billed == "unseen":
+        assert [record.attempt for record in seen.records] == list(range(1, case.attempts + 1))
     _check_bill(seen, case.billed)
 
 
@@ -296,6 +298,9 @@ def _check_bill(seen: Seen, billed: Bill) -> None:
         case "exactly":
             assert len(seen.records) == 1
             assert seen.posted == seen.owed > 0
+        case "unseen":
+            assert all(record.flags == ("unanswered",) and record.usage.output == 4_096 for record in seen.records)
+            assert seen.posted >= seen.owed
         case "at least":
             assert [record.usage.estimated for record in seen.records] == [True]
             assert seen.posted >= seen.owed > 0
