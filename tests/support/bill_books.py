@@ -63,6 +63,7 @@ class Told(msgspec.Struct, frozen=True):
     crashed_bill: int  # … and of the entries they are for
     estimated: int  # others whose usage the provider did not say
     unbilled: int  # records of attempts that never arrived
+    over: tuple[int, ...]  # tokens of output that crashed streams were written down above the bill, ascending
 
     @property
     def ratio(self) -> float:
@@ -120,10 +121,11 @@ def compare(bill: Bill, found: Sequence[UsageRecord], calls: Sequence[Call], *, 
     entries = bill.by_marker()
     assert all(line.state != "open" for lines in entries.values() for line in lines), "calls are still being answered"
     sums: Counter[str] = Counter()
+    over: list[int] = []
     for marker, call in asked.items():
         charged = [line for line in entries.get(marker, []) if line.state != "refused"]
         told = sorted(by_marker.get(marker, []), key=lambda record: record.attempt)
-        _compare_call(call, charged, told, price, sums)
+        _compare_call(call, charged, told, price, sums, over)
     strangers = (entries.keys() | by_marker.keys()) - asked.keys()
     assert not strangers, f"nobody asked for {sorted(strangers)[:5]}"
     return Told(
@@ -133,10 +135,13 @@ def compare(bill: Bill, found: Sequence[UsageRecord], calls: Sequence[Call], *, 
         sums["crashed_bill"],
         sums["estimated"],
         sums["unbilled"],
+        tuple(sorted(over)),
     )
 
 
-def _compare_call(call: Call, charged: list[Line], told: list[UsageRecord], price: Price, sums: Counter[str]) -> None:
+def _compare_call(
+    call: Call, charged: list[Line], told: list[UsageRecord], price: Price, sums: Counter[str], over: list[int]
+) -> None:
     why = f"{call.marker} on {call.plane}: billed {charged}, written down {told}, the client saw {_seen(call)}"
     assert len(told) >= len(charged), f"not written down: {why}"
     assert all(UNSEEN & {*record.flags} for record in told[len(charged) :]), (
@@ -148,6 +153,8 @@ def _compare_call(call: Call, charged: list[Line], told: list[UsageRecord], pric
         if UNSEEN & {*record.flags}:
             _check_unseen(call, line, record, why)
             sums["crashed"] += 1
+            if call.stream:
+                over.append(record.usage.output - line.output)
             sums["crashed_cost"] += record.cost_nusd
             sums["crashed_bill"] += cost_of(line.input, line.output, price)
         elif record.usage.estimated:

@@ -96,10 +96,6 @@ class Load:
                 self.live[plane.name] -= 1
             self.calls.append(call)
 
-    def statuses(self) -> Counter[int]:
-        """How the calls were answered; 0: not at all."""
-        return Counter(call.status for call in self.calls)
-
     async def pause(self, *, seconds: float = 30.0) -> None:
         """Begin no more calls, and wait for those under way."""
         self._running.clear()

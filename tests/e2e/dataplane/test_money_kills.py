@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,8 +163,8 @@ async def _local(plane: PlaneProcess, written: Posted) -> bool:
 def _tell(
     figure: Callable[[str, object], None], store: str, killing: Killing, load: Load, told: Told, seconds: float
 ) -> None:
-    statuses = load.statuses()
-    assert 500 not in statuses
+    statuses = Counter(f"{call.status} {call.code}".strip() for call in load.calls)
+    assert not any(status.startswith("500") for status in statuses)
     assert told.crashed > 0
     assert told.exact > 0
     assert min(killing.live_at_kill) >= LIVE
@@ -175,3 +176,8 @@ def _tell(
     figure(f"{store}: attempts billed", f"{told.exact} exact, {told.crashed} crashed, {told.estimated} estimated")
     figure(f"{store}: records of attempts that never arrived", told.unbilled)
     figure(f"{store}: posted over billed, crashed calls", f"{told.ratio:.2f}")
+    over = told.over
+    figure(
+        f"{store}: tokens over the bill, crashed streams",
+        f"median {over[len(over) // 2]}, least {over[0]}, most {over[-1]}",
+    )
