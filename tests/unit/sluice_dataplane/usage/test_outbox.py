@@ -347,6 +347,28 @@ async def test_lines_in_the_reserve_are_read_too(post: Post) -> None:
     assert (post.sent, post.posted) == (_names(1, 80), 80)
 
 
+async def test_lines_that_move_while_they_are_read_are_read_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What went from the reserve into a segment behind a reader's back is not taken for lost."""
+    post.put(40)
+    with full_disk(post.journal.segments()[0]):
+        post.put(40)
+    read, moved = replay.settlements, []
+
+    def overtaken(segments: Sequence[Path], **options: Any) -> list[Entry]:
+        found = read(segments[:1] if not moved else segments, **options)  # the segment, before the lines are in it
+        if not moved:
+            moved.append(post.journal.recover())
+        return found
+
+    monkeypatch.setattr(replay, "settlements", overtaken)
+    post.outbox.rewind(0, ())
+    while post.outbox.waiting:
+        await post.outbox.step()
+
+    assert moved == [True]
+    assert (post.sent, post.posted) == (_names(1, 80), 80)
+
+
 async def test_the_mark_moves_only_past_what_was_answered(post: Post) -> None:
     """The mark on disk is behind everything that still waits, and follows when it is answered."""
     post.store.refused = {"h6"}
