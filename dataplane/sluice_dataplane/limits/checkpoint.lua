@@ -3,7 +3,8 @@
 -- KEYS     1 the store, 2 marks of sources, 3 deadlines of holds, 4 orphans, 5 index of accounts, 6 index of usages
 -- ARGV     1 run, 2 ms a fence lasts, 3 what the keys of holds begin with, 4 those of holes, 5 most keys
 -- returns  {settlements counted, MessagePack of rows {key, when it is forgotten (ms), {field, value ..}}} | {'hello'}
---          | {} it is too much, or somebody spoilt a part of it; of sorted sets there are members and scores, of sets members and ''
+--          | {} it is too much, or somebody spoilt a part of it; of sorted sets there are members and scores, of sets
+--          members and ''
 local store, rows, keys = redis.call('HMGET', KEYS[1], 'run', 'fence', 'total'), {}, {KEYS[2]}
 if store[1] ~= ARGV[1] then return {'hello'} end
 local size = redis.call('HLEN', KEYS[2])
