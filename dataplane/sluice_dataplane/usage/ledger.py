@@ -6,6 +6,7 @@ counted.  Whatever ends this process in between is put right by :meth:`Ledger.re
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
@@ -281,8 +282,11 @@ class Ledger:
 
     async def close(self, deadline_s: float) -> None:
         """Hand what is left to the store within *deadline_s*; the journal keeps the rest for the next start."""
-        self.slices.close()
         if self._local is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(deadline_s):
+                    await self.rejoin.step()
+            self.slices.close(self._calls)
             await self.outbox.close(deadline_s)
         flushed = await asyncio.to_thread(self._journal.flush)
         await asyncio.to_thread(self._slots.close, clean=flushed)

@@ -165,9 +165,10 @@ class Slices:
             if not any(charge.account in left for charge in reservation.charges):
                 del self._draws[hold_id]
 
-    def close(self) -> None:
-        """Give all back."""
-        for account in list(self._slices):
+    def close(self, calls: Calls) -> None:
+        """Give all back, but those from which calls were drawn that still run and that the store does not know."""
+        self.release(calls)
+        for account in [name for name, part in self._slices.items() if not part.drawn]:
             self._end(account)
 
     def _end(self, account: str) -> int:

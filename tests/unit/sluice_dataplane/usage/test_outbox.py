@@ -352,7 +352,8 @@ async def test_lines_that_move_while_they_are_read_are_read_again(post: Post, mo
     post.put(40)
     with full_disk(post.journal.segments()[0]):
         post.put(40)
-    read, moved = replay.settlements, []
+    read = replay.settlements
+    moved: list[bool] = []
 
     def overtaken(segments: Sequence[Path], **options: Any) -> list[Entry]:
         found = read(segments[:1] if not moved else segments, **options)  # the segment, before the lines are in it

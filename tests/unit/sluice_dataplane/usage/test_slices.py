@@ -388,6 +388,27 @@ async def test_closing_gives_slices_back(fleet: Fleet) -> None:
     assert fleet.store.figures() == Account(5 * 30, 0, 0)
 
 
+async def test_closing_keeps_what_still_counts_for_a_call(fleet: Fleet) -> None:
+    """A call that is cut off by the end, and that the store never saw, is counted by its slice until the next start."""
+    await _warm(fleet)
+    (life,), (line,) = fleet.lives, fleet.lines
+    line.away = True
+    await life.ledger.open(take("cut", charge(200, LIMIT)), draft=draft("cut"), away="Lease")
+    await life.ledger.close(0.01)
+
+    assert fleet.store.figures().held == 500
+
+
+async def test_closing_tells_a_store_that_has_just_forgotten(fleet: Fleet) -> None:
+    """The end is not left to the next start where the store can be told now."""
+    await _warm(fleet)
+    fleet.store.near.wipe()
+    await fleet.lives[0].ledger.rejoin.look()
+    await fleet.lives[0].ledger.close(5)
+
+    assert fleet.store.figures() == Account(5 * 30, 0, 0)
+
+
 async def test_slices_are_held_again_after_a_wipe(fleet: Fleet) -> None:
     """What this process may spend from is counted in a store that has forgotten it."""
     await _warm(fleet)
@@ -500,7 +521,7 @@ async def test_however_lines_are_cut_no_limit_is_passed(tmp_path_factory: pytest
     await fleet.tick()
     await fleet.join()
     for life in fleet.lives:
-        life.ledger.slices.close()
+        life.ledger.slices.close(life.ledger._calls)
     await fleet.settle_all()
     fleet.end()
 
