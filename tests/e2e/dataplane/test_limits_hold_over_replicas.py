@@ -1,8 +1,7 @@
-"""Two replicas and one Redis: what a limit or a budget allows, both together allow, and not one call more."""
+"""Two replicas and one Redis: what a limit allows, both together allow, and not one call more."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -10,8 +9,7 @@ import pytest
 
 from sluice_contract import names
 from sluice_contract.snapshot import Limit
-from sluice_contract.windows import Period
-from support.builders import SECRET, budget, key
+from support.builders import SECRET, key
 from support.process import Fleet, PlaneProcess, fleet
 from support.redis import RedisServer
 from support.scenes import chat, one_provider, served
@@ -58,37 +56,6 @@ async def test_a_rate_admits_its_burst_over_both(
     assert all(int(answer.headers["retry-after-ms"]) >= 1 for answer in refused)
 
 
-async def test_a_budget_for_ten_calls_admits_ten_of_two_hundred(
-    tmp_path: Path, redis: RedisServer, upstream: ScriptedUpstream, figure: Callable[[str, object], None]
-) -> None:
-    """The upstream bills ten calls; the other 190 are told which budget it was, when it resets, and not to retry."""
-    body = chat(max_tokens=10)
-    # The hold is the bound of one call: each byte of the body a token, and the ceiling; at one nano-USD a token.
-    bound = len(httpx.Request("POST", "http://x", json=body).content) + 10
-    upstream.models["chat"] = Fault(first_byte_ms=500)  # all 200 ask while the first are still running
-    held = budget(amount=10 * bound, period=Period(unit="Month"))
-    world = one_provider(upstream.base_url, keys=(key(budget_ids=(held.id,)),), budgets=(held,))
-    async with fleet(tmp_path, world, count=2, redis_url=redis.url, store_deadline_ms=PATIENT_MS) as planes:
-        answers = await asyncio.gather(*(planes[number % 2].post(PATH, body) for number in range(CALLS)))
-        statuses = Counter(answer.status_code for answer in answers)
-        spent = sum(billed.input_tokens + billed.output_tokens for billed in upstream.bill)
-        await until(lambda: _account(redis)[b"held"] == 0, why="holds are not all settled")
-        account = _account(redis)
-
-    assert statuses == {200: 10, 429: 190}
-    assert len(upstream.seen) == len(upstream.bill) == 10
-    assert (account[b"posted"], account.get(b"orphaned", 0)) == (spent, 0)
-    for answer in answers:
-        if answer.status_code == 429:
-            error = answer.json()["error"]
-            assert (error["type"], error["code"]) == ("insufficient_quota", "insufficient_quota")
-            assert answer.headers["x-should-retry"] == "false"
-            assert answer.headers["x-sluice-budget"] == "team/month"
-            assert answer.headers["x-sluice-budget-reset"] in error["message"]
-            assert "team/month" in error["message"]
-    figure("admitted of 200 concurrent calls, budget for 10, two replicas", statuses[200])
-
-
 async def test_calls_in_flight_are_counted_over_both(
     tmp_path: Path, redis: RedisServer, upstream: ScriptedUpstream
 ) -> None:
@@ -119,16 +86,6 @@ async def test_calls_in_flight_are_counted_over_both(
         await until(lambda: _slots(redis) == 2, seconds=10, why="the killed replica's slots did not end by themselves")
         assert (await planes[0].post(PATH, chat())).status_code == 200
         hanging.cancel()
-
-
-def _account(redis: RedisServer) -> dict[bytes, int]:
-    found = redis.client.hgetall(names.account("bud1", _month(redis), "-"))
-    return {field: int(value) for field, value in found.items()}
-
-
-def _month(redis: RedisServer) -> str:
-    (name,) = redis.client.keys(names.account("bud1", "*", "-").replace("{", "[{]"))
-    return str(name.decode().split(":")[3])
 
 
 def _slots(redis: RedisServer) -> int:
