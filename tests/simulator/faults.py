@@ -90,6 +90,7 @@ class Faults:
         plane.lose_disk()
         if self._world.plan.shared == "none":  # where nobody else counts, everything is lost
             self._world.forget("nothing is left")
+            self._world.watch.losses.buried()
         await self._return(plane)
 
     async def _pause(self) -> None:

@@ -36,9 +36,10 @@ class SimulatedLink:
     async def exchange(self, commands: Sequence[Command]) -> Sequence[Reply]:
         """As :meth:`Link.exchange`."""
         try:
+            await self._way.gate.wait()
             if self._epoch != self._place.epoch:
                 await self._connect()
-            return await self._carry(commands) if commands else []
+            return await self._carry(commands, self._epoch) if commands else []
         except CutError:
             await self.close()
             raise StoreError("Redis: ConnectionError", transient=True) from None
@@ -48,15 +49,15 @@ class SimulatedLink:
 
     async def _connect(self) -> None:
         epoch = self._place.epoch
-        replies = await self._carry([self._greeting()])
+        replies = await self._carry([self._greeting()], epoch)
         self._greeted(replies[0])
         self._epoch = epoch
 
-    async def _carry(self, commands: Sequence[Command]) -> list[Reply]:
+    async def _carry(self, commands: Sequence[Command], epoch: int) -> list[Reply]:
         def work(command: Command) -> Callable[[], object]:
             return lambda: self._place.do(command)
 
-        replies = await self._way.carry([work(command) for command in commands])
+        replies = await self._way.carry([work(command) for command in commands], epoch)
         return [refusal(str(reply)) if isinstance(reply, Exception) else reply for reply in replies]
 
     async def close(self) -> None:
@@ -94,7 +95,7 @@ class FarMemory:
                 return error
 
         try:
-            (answer,) = await self._way.carry([do])
+            (answer,) = await self._way.carry([do], self._place.epoch)
         except CutError:
             raise StoreError("the connection broke", transient=True) from None
         if isinstance(answer, StoreError):

@@ -26,6 +26,11 @@ class Losses:
         self._unheard = {source: set() for source in self.strangers}
         self._raised_ms = None
 
+    def buried(self) -> None:
+        """The store was in a process whose disk is gone: nobody can ever tell what it knew."""
+        self.forgot()
+        self._raised_ms = -FENCE_MAX_MS
+
     def greeted(self, source: str, run: str, now_ms: int) -> None:
         """*source* said hello."""
         if run != self._run:

@@ -47,15 +47,15 @@ class Way:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def carry(self, parcel: Sequence[Work]) -> list[object]:
-        """The answers to all of *parcel*.
+    async def carry(self, parcel: Sequence[Work], epoch: int) -> list[object]:
+        """The answers to all of *parcel*, over a connection to the process *epoch*.
 
         Raises:
             CutError: after all, some or none of it was done, or while some of it will be done later.
         """
         await self.gate.wait()
         await asyncio.sleep(self._delay())
-        if self._place.away or self.cut:
+        if self._place.away or self.cut or self._place.epoch != epoch:
             await self._give_up()
         fate = "fine" if self.calm else self._fate()
         if fate == "lost":
@@ -81,9 +81,12 @@ class Way:
         return [work() for work in parcel]
 
     def _later(self, parcel: Sequence[Work]) -> None:
+        epoch = self._place.epoch
+
         def arrive() -> None:
-            self._tally["late arrivals"] += len(parcel)
-            self._do(parcel)
+            if self._place.epoch == epoch:  # what was on its way to a process ends with its connections
+                self._tally["late arrivals"] += len(parcel)
+                self._do(parcel)
 
         loop = asyncio.get_running_loop()
         loop.call_later(self._rng.uniform(0.01, LATE_S), lambda: self._place.whenever(arrive))
@@ -100,9 +103,10 @@ class Way:
 
     def _delay(self) -> float:
         """Seconds; now and then longer than a caller waits."""
-        if self._rng.random() < 0.01:
+        drawn = self._rng.random()
+        if drawn < 0.01:
             return self._rng.uniform(0.05, 0.3)
-        return self._rng.uniform(0.0001, 0.004)
+        return self._rng.uniform(0.005, 0.02) if drawn < 0.1 else self._rng.uniform(0.0001, 0.004)
 
     async def _give_up(self) -> None:
         """A reset is noticed at once; silence, when patience ends."""

@@ -22,6 +22,8 @@ FAR_MS: Final = START_MS + 4_000 * DAY_MS
 NEW_YEAR_MS: Final = 4_102_444_800_000
 TTL_MS: Final = 9_000  # of a hold
 
+CUT_OFF: Final = 3  # the kind of seed in which data planes are often alone, and have slices
+
 INPUT_NUSD: Final = 2  # a token
 OUTPUT_NUSD: Final = 7
 REQUEST_NUSD: Final = 11
@@ -149,32 +151,33 @@ class Scenario(msgspec.Struct, frozen=True):
 def scenario(seed: int) -> Scenario:
     """The one that *seed* stands for."""
     rng = random.Random(seed)
-    shared: Literal["redis", "memory", "none"] = "none" if seed % 16 == 15 else "memory" if seed % 16 == 7 else "redis"
-    purses = _purses(rng)
+    shared: Literal["redis", "memory", "none"] = "none" if seed % 16 == 12 else "memory" if seed % 16 == 4 else "redis"
+    purses = _purses(rng, cut_off=seed % 4 == CUT_OFF)
     return Scenario(
         seed=seed,
         shared=shared,
         planes=1 if shared == "none" else rng.choice((2, 3, 3)),
-        calls=rng.randint(60, 110),
+        calls=rng.randint(60, 110) * (2 if seed % 4 == CUT_OFF else 1),
         length_s=rng.uniform(70, 100),
         segment_bytes=rng.choice((2_000, 8_000, 32_000)),
-        slice_share=rng.choice((3, 8, 100)),
+        slice_share=rng.choice((2, 4, 100)),
         purses=purses,
         callers=tuple(_caller(rng, number, purses) for number in range(rng.randint(2, 4))),
         weather=_weather(rng, seed, shared),
     )
 
 
-def _purses(rng: random.Random) -> tuple[Purse, ...]:
-    """Most hold some dozen calls."""
+def _purses(rng: random.Random, *, cut_off: bool) -> tuple[Purse, ...]:
+    """Most hold some dozen calls; those that are to be spent from slices more."""
     calls = {"Requests": 1, "TotalTokens": 900, "OutputTokens": 500, "InputTokens": 400, "Cost": 4_400}
     purses: list[Purse] = []
     windows: tuple[Span, ...] = ("day", "once", "rolling")
     units: tuple[Unit, ...] = ("Cost", "Cost", "TotalTokens", "Requests", "OutputTokens")
-    modes: tuple[Away, ...] = ("Lease", "Lease", "Lease", "Closed", "Open")
+    modes: tuple[Away, ...] = ("Lease",) if cut_off else ("Lease", "Lease", "Lease", "Closed", "Open")
+    sizes = (20, 60, 200) if cut_off else (6, 12, 30, 120)
     for number, window in enumerate((*windows, rng.choice(windows))):
         unit, away = rng.choice(units), rng.choice(modes)
-        limit = int(calls[unit] * rng.choice((6, 12, 30, 120)) * rng.uniform(0.8, 1.2))
+        limit = int(calls[unit] * rng.choice(sizes) * rng.uniform(0.8, 1.2))
         purses.append(Purse(f"b{number}", unit, limit, window, away, enforced=rng.random() > 0.1))
     return tuple(purses)
 
@@ -190,10 +193,11 @@ def _caller(rng: random.Random, number: int, purses: tuple[Purse, ...]) -> Calle
 
 
 def _weather(rng: random.Random, seed: int, shared: str) -> Weather:
-    kind = seed % 4  # 0: the store keeps what it has; 1: disks last; 2: stormy; 3: calm but for one kind of trouble
-    forgets = kind != 0 and shared != "none"
+    kind = seed % 4  # 0: the store keeps what it has; 1: disks last; 2: both may fail; CUT_OFF
+    forgets = kind in (1, 2) and shared == "redis"
     disks = kind in (0, 2)
     rough = rng.choice((0.0, 0.02, 0.05))
+    cut_off = rng.choice((2, 4)) if kind == CUT_OFF else 0
     return Weather(
         lost=rough,
         deaf=rough * rng.choice((0.5, 1, 2)),
@@ -203,7 +207,7 @@ def _weather(rng: random.Random, seed: int, shared: str) -> Weather:
         torn=rng.choice((0, 1)),
         disk=rng.choice((0, 0.3, 1)) if disks else 0,
         pause=rng.choice((0, 1)),
-        apart=rng.choice((0, 1, 2)),
+        apart=rng.choice((0, 1, 2)) + cut_off,
         away=rng.choice((0, 1, 2)),
         rewind=rng.choice((0, 1, 2)) if forgets else 0,
         wipe=rng.choice((0, 0, 1)) if forgets else 0,
