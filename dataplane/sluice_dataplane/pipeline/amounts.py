@@ -58,7 +58,7 @@ def cost_of(ask: Ask, bound: Bound, most: Most, output: int) -> int:
 def costed(call: Call, bound: Bound, rates: tuple[Rate, ...], limits: tuple[Limit, ...]) -> tuple[Rate, ...]:
     """*rates* at what the call probably takes of each."""
     ask = call.ask
-    given = min(-(-len(call.exchange.body) // 4), bound.likely)
+    given = bound.likely * 3 // 4  # an estimate on the high side has three bytes a token, a rate may have four
     made = min(ask.max_output_tokens or RATE_OUTPUT_GUESS, RATE_OUTPUT_GUESS) * ask.choices
     found = list(rates)
     for index, limit in enumerate(limits):

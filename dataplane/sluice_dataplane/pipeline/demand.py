@@ -70,9 +70,9 @@ class Demands:
             candidates,
             context_window=candidates[0].model.context_window if len(candidates) == 1 else _context_window(candidates),
         )
-        if terms.cost_held and (bound.unpriced or _searches(candidates)):
+        if terms.cost_held and (bound.unpriced or (ask.model.endswith(_SEARCHES) and _searches(candidates))):
             raise _unpriced(bound.unpriced or "model")
-        if terms.input_held and bound.opaque:
+        if bound.opaque and terms.input_held:
             raise _unbounded(bound.opaque)
         ceiling = self._ceiling(exchange, ask, terms)
         sheet = terms.sheet(candidates)
@@ -219,10 +219,8 @@ def _context_window(candidates: tuple[Candidate, ...]) -> int | None:
 
 
 def _searches(candidates: tuple[Candidate, ...]) -> bool:
-    for each in candidates:  # noqa: SIM110  the hot path: a generator costs more than what it looks at
-        if each.upstream_model.endswith(_SEARCHES):
-            return True
-    return False
+    """Whether the client's own name for the model is passed on, search and all."""
+    return any(not each.target.model and each.upstream_model.endswith(_SEARCHES) for each in candidates)
 
 
 def _unpriced(field: str) -> InvalidRequestError:

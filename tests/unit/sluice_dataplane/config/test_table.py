@@ -66,3 +66,18 @@ def test_names_from_clients_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPat
         of.granted(key(), f"made-up-{n}")
 
     assert len(of._grants) <= 100
+
+
+def test_a_call_that_another_model_serves_falls_under_the_budgets_of_both() -> None:
+    """The Budget that sent it there holds it, those of the other model too; the limits are the other's, not both's."""
+    limit = Limit(name="rpm", unit="Requests", amount=1, window_ms=1_000, burst=1)
+    dear, small, other = (model(name, limits=(limit,)) for name in ("dear", "small", "other"))
+    budgets = tuple(budget(id=name, models=(name,)) for name in ("dear", "small", "other"))
+    the_key = key(budget_ids=("dear", "small", "other"))
+    of = table(models=(dear, small, other), keys=(the_key,), budgets=budgets)
+    rules = of.downgraded_rules(the_key, dear, "dear", small)
+
+    assert [each.id for each in rules.budgets] == ["dear", "small"]
+    assert [owner for owner, _ in rules.limits] == ["uid-small"]
+    assert of.downgraded_rules(the_key, dear, "dear", small) is rules
+    assert of.rules(the_key, dear, "dear") is not rules

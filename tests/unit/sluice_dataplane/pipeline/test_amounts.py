@@ -109,4 +109,4 @@ def test_a_picture_is_not_guessed_at_by_its_bytes() -> None:
     call = Call(exchange(b"x" * 1_000_000), Principal(key(), "c1"), Ask(model="echo"), NOW_MS)
     (taken,) = costed(call, Bound(2_000, 1_500, image=1_445), (rate_of("vk", limit),), (limit,))
 
-    assert taken.cost == 1_500
+    assert taken.cost == 1_125

@@ -212,16 +212,17 @@ def test_what_no_price_covers_is_refused_where_a_budget_holds_money(changes: dic
     assert (caught.value.code, caught.value.param) == ("unpriced_feature", "web_search_options")
 
 
-def test_a_model_that_searches_by_its_name_is_refused_too() -> None:
-    """OpenRouter reads a search out of the end of a name that a wildcard passes on."""
+def test_a_search_in_a_models_name_is_refused_where_the_client_put_it() -> None:
+    """OpenRouter reads it out of the end of a name that a wildcard passes on; what the operator named has its price."""
+    wild = Target(name="t", upstream_id="up", price=PRICE)
     with pytest.raises(InvalidRequestError) as caught:
-        demand(
-            the_budgets=(budget(),),
-            ask=Ask(model="or/some:online"),
-            the_model=model("or/*", targets=(Target(name="t", upstream_id="up", price=PRICE),)),
-        )
-
+        demand(the_budgets=(budget(),), ask=Ask(model="or/some:online"), the_model=model("or/*", targets=(wild,)))
     assert (caught.value.code, caught.value.param) == ("unpriced_feature", "model")
+
+    named = Target(name="t", upstream_id="up", price=PRICE, model="some:online")
+    assert demand(
+        the_budgets=(budget(),), ask=Ask(model="x:online"), the_model=model("x:online", targets=(named,))
+    ).reservation.charges
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,27 @@ def test_the_ledger_is_shown_as_it_is_when_asked() -> None:
     assert "sluice_store_unsafe 1.0" in before
     assert "sluice_running_holds 4.0" in after
     assert "sluice_store_unsafe 0.0" in after
+
+
+def test_several_records_of_one_call_are_one_request() -> None:
+    """An attempt that may have been billed counts its tokens and its cost; the request is counted at its end."""
+    metrics = Metrics()
+    metrics.settled(record(attempt=1, attempts=2, flags=("unanswered",), status=504), "echo")
+    metrics.settled(record(attempt=2, attempts=2), "echo")
+    text = metrics.exposition().decode()
+
+    assert 'sluice_cost_usd_total{model="echo",namespace="team",target="t"} 4.0' in text
+    assert 'sluice_requests_total{endpoint="chat",model="echo",namespace="team",status="200",target="t"} 1.0' in text
+    assert 'sluice_request_duration_seconds_count{endpoint="chat",model="echo"} 1.0' in text
+    assert 'sluice_flagged_usage_total{flag="unanswered",model="echo"} 1.0' in text
+
+
+def test_every_kind_of_token_is_counted() -> None:
+    """Audio and images beside what they are parts of."""
+    metrics = Metrics()
+    usage = TokenUsage(input=9, output=9, audio_input=1, image_input=2, audio_output=3, image_output=4)
+    metrics.settled(record(usage=usage), "echo")
+    text = metrics.exposition().decode()
+
+    for kind, amount in (("audio_input", 1), ("image_input", 2), ("audio_output", 3), ("image_output", 4)):
+        assert f'sluice_tokens_total{{kind="{kind}",model="echo",namespace="team",target="t"}} {amount}.0' in text

@@ -3,6 +3,8 @@
 import json
 import os
 
+import msgspec
+
 from sluice_contract.usage import TokenUsage, UsageRecord
 from sluice_dataplane.telemetry.log import LineWriter
 from sluice_dataplane.telemetry.metrics import Metrics
@@ -62,3 +64,12 @@ def test_a_refusal_is_counted_by_its_code() -> None:
     Observer(metrics, Spans(), None, lambda: 1).refused("req_1", "", 401, "invalid_api_key")
 
     assert 'sluice_refused_requests_total{code="invalid_api_key"} 1.0' in metrics.exposition().decode()
+
+
+def test_an_attempt_that_was_not_the_last_is_a_line_and_no_span() -> None:
+    """A call is one span and one line of its own; what else it was billed for can be found by its id."""
+    lost = msgspec.structs.replace(RECORD, attempt=1, attempts=2, flags=("unanswered",))
+    line, _, spans = told(lost)
+
+    assert (line["event"], line["attempt"], line["flags"], line["id"]) == ("attempt", 1, ["unanswered"], "req_1")
+    assert spans.told == []
