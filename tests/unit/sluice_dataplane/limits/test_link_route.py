@@ -12,7 +12,7 @@ from sluice_dataplane.errors import StoreError
 from sluice_dataplane.limits.link import RedisLink
 from sluice_dataplane.limits.link_cluster import OUR_SLOT
 from sluice_dataplane.limits.scripts import Scripts
-from support.redis import RedisServer
+from support.redis import RedisServer, free_port
 from support.redis_cluster import Cluster, running_cluster
 from support.redis_sentinel import Sentinel, Watched, running_sentinels
 from support.waiting import until
@@ -148,6 +148,44 @@ async def test_a_sentinel_that_names_a_replica_is_not_believed(redis_server: Red
     assert error.transient
 
 
+@contextlib.asynccontextmanager
+async def _scripted_sentinel(*masters: int) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """The port of a Sentinel that names a server on this machine, or no master; and what it was asked."""
+    asked: list[bytes] = []
+    answer = b"".join(b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%d\r\n" % (len(str(port)), port) for port in masters)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1000))
+        writer.write(b"+OK\r\n" + (answer or b"*-1\r\n"))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], asked
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_who_was_of_no_help_is_asked_last_the_next_time(redis_server: RedisServer) -> None:
+    """A Sentinel that knows no master, and one whose master is not there, do not stand before the others again."""
+    redis_server.client.flushall()
+    async with (
+        _scripted_sentinel() as (first, asked_first),
+        _scripted_sentinel(free_port()) as (second, asked_second),
+        _scripted_sentinel(redis_server.port) as (third, _),
+        _link(f"redis+sentinel://127.0.0.1:{first},127.0.0.1:{second},127.0.0.1:{third}/main") as link,
+    ):
+        error = await _refused(lambda: _one(link, *COUNT))
+        assert await _one(link, *COUNT) == 1
+        redis_server.client.client_kill_filter(_type="normal", skipme=True)
+        assert await _one(link, *COUNT) == 2
+
+    assert error.transient
+    assert (len(asked_first), len(asked_second)) == (1, 1)
+
+
 async def test_the_owner_of_our_slot_is_found_and_followed() -> None:
     """Any node shows the way; when the slot has moved, the call goes to where it is now, and it is greeted first."""
     greetings: list[object] = []
@@ -158,12 +196,20 @@ async def test_the_owner_of_our_slot_is_found_and_followed() -> None:
         cluster.begin_to_move()
         cluster.move_keys()
         halfway = await _refused(lambda: _one(link, *COUNT))
+        asked = _times_asked(cluster)
         cluster.end_move()
 
         assert await _one(link, *COUNT) == 2
+        assert _times_asked(cluster) == asked  # who said that it has moved said where to
         assert cluster.other.client.hget(KEY, "count") == b"2"
         assert greetings == [None, b"1"]
         assert (halfway.transient, str(halfway)) == (True, "Redis refused: ASK")
+
+
+def _times_asked(cluster: Cluster) -> int:
+    """How often nodes were asked who owns what."""
+    told = (node.client.info("commandstats").get("cmdstat_cluster|slots", {}) for node in cluster.nodes)
+    return sum(each.get("calls", 0) for each in told)
 
 
 async def test_a_slot_that_is_half_moved_takes_no_call() -> None:
