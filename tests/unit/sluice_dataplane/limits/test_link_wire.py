@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from sluice_dataplane.limits import link_wire
 from sluice_dataplane.limits.link_wire import LostError, ReplyError, Wire, connect
@@ -109,8 +110,11 @@ async def test_connecting_has_a_deadline() -> None:
             waiting = others.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(silent.getsockname())
+        began_s = time.monotonic()
         with pytest.raises(TimeoutError):
             await connect("127.0.0.1", silent.getsockname()[1], patience_s=0.2)
+
+    assert time.monotonic() - began_s < PATIENT_S
 
 
 async def test_an_asking_has_a_deadline() -> None:
@@ -127,8 +131,12 @@ async def test_an_asking_has_a_deadline() -> None:
     assert took_s >= 0.2
 
 
-async def test_a_loop_that_was_busy_reads_what_has_come() -> None:
+def test_a_loop_that_was_busy_reads_what_has_come() -> None:
     """A reply that waits to be read while our own process was busy for longer than the deadline is not late."""
+    assert uvloop.run(_busy()) == [b"PONG"]  # the loop of production looks at its timers first
+
+
+async def _busy() -> list[object]:
     ours, theirs = socket.socketpair()
     loop = asyncio.get_running_loop()
     wire = Wire(loop)
@@ -140,9 +148,10 @@ async def test_a_loop_that_was_busy_reads_what_has_come() -> None:
         busy_until = time.monotonic() + 0.3
         while time.monotonic() < busy_until:
             pass
-
-        assert await asking == [b"PONG"]
-        wire.drop()
+        try:
+            return await asking
+        finally:
+            wire.drop()
 
 
 async def test_a_connection_that_ends_in_the_middle_is_lost() -> None:
