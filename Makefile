@@ -15,6 +15,7 @@ ADMIN_PORT ?= 4001
 MODEL ?= echo
 MINUTES ?= 5
 KILLS ?= 1000
+SEED ?=
 ARGS ?=
 
 CODE := operator dataplane tests benchmarks examples .ci
@@ -31,10 +32,10 @@ run: $(VENV)/.standalone ## serve the manifests in DIR (default examples/quickst
 	@$(BIN)/sluice serve $(DIR) --host $(HOST) --port $(PORT) --admin-port $(ADMIN_PORT) $(ARGS)
 
 ##@ Check it
-.PHONY: test check lint types imports crds-check unit e2e-dataplane e2e-cluster soak bench
+.PHONY: test check lint types imports crds-check unit simulate e2e-dataplane e2e-cluster soak bench
 test: tools $(VENV)/.dev ## everything, on a fresh Debian or Ubuntu: installs what is missing, checks, then all tests in one run
 	@$(MAKE) lint types imports crds-check cluster
-	@echo "== tests" && $(BIN)/pytest tests/unit tests/e2e/dataplane tests/e2e/cluster $(ARGS)
+	@echo "== tests" && $(BIN)/pytest tests/unit tests/simulator tests/e2e/dataplane tests/e2e/cluster $(ARGS)
 
 check: tools $(VENV)/.dev ## lint, types, import contracts and unit tests: what to run before a commit
 	@$(MAKE) lint types imports crds-check unit
@@ -50,6 +51,9 @@ imports: $(VENV)/.dev ## who may import whom
 
 unit: tools $(VENV)/.dev ## unit tests
 	@echo "== unit" && $(BIN)/pytest tests/unit $(ARGS)
+
+simulate: tools $(VENV)/.dev ## the money protocol under every fault, in simulated time (SEED=4711: tell all that happens in one)
+	@$(if $(SEED),PYTHONPATH=tests $(BIN)/python -m simulator.run $(SEED) --trace,$(BIN)/pytest tests/simulator $(ARGS))
 
 e2e-dataplane: tools $(VENV)/.dev ## a real data plane process, a real Redis, a scripted upstream
 	@$(BIN)/pytest tests/e2e/dataplane $(ARGS)

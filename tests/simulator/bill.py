@@ -71,11 +71,18 @@ class Attempt:
         return tuple(self.billed(unit) for unit in self.units)
 
     def exposure(self, index: int) -> int:
-        """The most that its charge *index* can still come to, of what was held for it."""
+        """The most that its charge *index* can still come to, of what was held for it.
+
+        Each kind of token counts up to its own bound: where nobody saw the end it is estimated so, and output beyond
+        what was allowed is not made up for by less input.
+        """
         if not self.admitted:
             return 0
         held = self.charges[index].amount
-        return min(self.billed(self.units[index]), held) if self.over else held
+        if not self.over:
+            return held
+        seen = min(self.input, self.bound_input), min(self.output, self.bound_output)
+        return min(amount_of(self.units[index], *seen), held) if self.sent else 0
 
 
 class Bill:

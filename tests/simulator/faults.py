@@ -31,6 +31,7 @@ class Faults:
             "away": self._leave,
             "rewind": self._rewind,
             "wipe": self._wipe,
+            "flush": self._flush,
             "restart": self._restart,
             "spoil": self._spoil,
         }
@@ -151,6 +152,14 @@ class Faults:
             self._world.tally["wipes"] += 1
             self._world.forget("the store is back, empty")
             place.come_back()
+
+    async def _flush(self) -> None:
+        place = self._world.place
+        if isinstance(place, RedisPlace) and not place.away:
+            self._world.read_stream()
+            place.flush()
+            self._world.tally["flushes"] += 1
+            self._world.forget("somebody emptied the store")
 
     async def _spoil(self) -> None:
         place, accounts = self._world.place, sorted(self._world.bill.accounts())

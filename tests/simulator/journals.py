@@ -1,4 +1,7 @@
-"""What a data plane's journal directory says, read without its code: lines of ``<crc32> <JSON>``."""
+"""What a data plane's journal directory says, read without its code: lines of ``<crc32> <JSON>``.
+
+What no newline ends was never written: its number is given again.
+"""
 
 import json
 import zlib
@@ -11,7 +14,7 @@ def lines(directory: Path) -> Iterator[dict[str, Any]]:
     """Every line of every segment that can be read, oldest first; those in the reserve last."""
     segments = sorted(path for path in directory.glob("*.log") if path.stem.isdecimal())
     for path in segments:
-        for raw in path.read_bytes().split(b"\n"):
+        for raw in path.read_bytes().split(b"\n")[:-1]:
             if len(raw) > 9 and f"{zlib.crc32(raw[9:]):08x}".encode() == raw[:8]:
                 yield json.loads(raw[9:])
 

@@ -15,7 +15,8 @@ class Losses:
     def __init__(self) -> None:
         self.sources: set[str] = set()  # all there ever were
         self.strangers: set[str] = set()
-        self._greeted: set[str] = set()  # in this run
+        self._greeted: set[str] = set()  # in this run, while the fence was up
+        self._fell = False  # the fence, in this run
         self._run = ""
         self._raised_ms: int | None = None
         self._unheard: dict[str, set[str]] = {}  # of a stranger: the accounts on which others were admitted meanwhile
@@ -32,10 +33,15 @@ class Losses:
         self._raised_ms = -FENCE_MAX_MS
 
     def greeted(self, source: str, run: str, now_ms: int) -> None:
-        """*source* said hello."""
+        """*source* said hello; one that comes after the fence fell could not be waited for."""
         if run != self._run:
-            self._run, self._raised_ms, self._greeted = run, now_ms, set()
-        self._greeted.add(source)
+            self._run, self._raised_ms, self._greeted, self._fell = run, now_ms, set(), False
+        if not self._fell:
+            self._greeted.add(source)
+
+    def fell(self) -> None:
+        """The store says that it admits again."""
+        self._fell = True
 
     def restored(self) -> None:
         """A checkpoint is in place of what the store knew: it has to be told the rest anew."""

@@ -7,7 +7,9 @@ import msgspec
 
 from sluice_dataplane.errors import StoreError
 from sluice_dataplane.limits.marks import Marks
+from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.store import Entry, Held, Refused, Reservation, Settlement
+from sluice_dataplane.limits.tally import Taken
 from sluice_dataplane.usage import crash
 from sluice_dataplane.usage.calls import Call, Calls
 from sluice_dataplane.usage.draft import Draft
@@ -18,6 +20,7 @@ from sluice_dataplane.usage.rejoin import Rejoin
 from sluice_dataplane.usage.replay import State
 from sluice_dataplane.usage.slices import Slices
 
+_give_back = MemoryStore._give_back
 _draw, _rewind, _damage, _settled, _count = Slices.draw, Outbox.rewind, State.damage, crash.settled, Marks.count
 
 
@@ -114,6 +117,15 @@ def void_forgotten(self: Ledger, call: Call) -> None:
     """A reservation whose answer was lost is left alone."""
     self._writer.drop(call.reservation.id)
     self._slots.release(call.slot)
+
+
+def memory_hold_kept(self: MemoryStore, hold: Taken, used: tuple[int, ...]) -> None:
+    """What was held stays held."""
+    tallies = [self._accounts[charge.account] for charge in hold.reservation.charges]
+    held = [tally.held for tally in tallies]
+    _give_back(self, hold, used)
+    for tally, before in zip(tallies, held, strict=True):
+        tally.held = before
 
 
 def memory_no_dedupe(self: Marks, source: str, first: int, last: int) -> int | None:

@@ -136,11 +136,15 @@ class RedisPlace(Place):
                 self.clockwork.ask("RENAME", aside, aside.removesuffix(SPOILT))
         self.spoilt = set()
 
-    def wipe(self) -> None:
-        """Come back empty."""
+    def flush(self) -> None:
+        """Be empty all of a sudden; nobody's connection ends."""
         self._images = []
         self.spoilt = set()
         self.clockwork.rewind({})
+
+    def wipe(self) -> None:
+        """Come back empty."""
+        self.flush()
         self.epoch += 1
 
     def restart(self) -> None:

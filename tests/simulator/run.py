@@ -1,7 +1,6 @@
 """Seeds, one by one or many at once.  ``make simulate SEED=4711`` shows all that happens in one of them.
 
-``python -m simulator.run 4711 --trace``, ``python -m simulator.run 0 1000``, ``python -m simulator.run 0 100 --mutant NAME``
-(with ``tests`` on the path).
+``python -m simulator.run FIRST [END] [--trace] [--mutant NAME]``, with ``tests`` on the path.
 """
 
 import argparse
@@ -46,7 +45,7 @@ class Pool:
         return self._executor.map(_run, seeds, chunksize=AT_ONCE)
 
     def hunt(self, mutants: Iterable[str], most_seeds: int) -> Iterator[Outcome | None]:
-        """For each of *mutants* the first seed that catches it; None where none of *most_seeds* does."""
+        """For each of *mutants* a seed that catches it; None where none of its own and of *most_seeds* does."""
         return self._executor.map(_hunt, [(name, most_seeds) for name in mutants])
 
 
@@ -76,10 +75,11 @@ def _run(seed: int) -> Outcome:
 def _hunt(hunted: tuple[str, int]) -> Outcome | None:
     name, most_seeds = hunted
     assert _clockwork is not None
-    with applied(MUTANTS[name]) as scripts:
-        for seed in range(most_seeds):
+    mutant = MUTANTS[name]
+    with applied(mutant) as scripts:
+        for seed in (*mutant.seeds, *range(most_seeds)):
             outcome = simulate(seed, _clockwork, scripts)
-            if outcome.violations:
+            if any(violation.startswith(mutant.caught_by) for violation in outcome.violations):
                 return outcome
     return None
 
@@ -102,7 +102,8 @@ def main() -> int:
             failed += 1
             _say(describe(outcome))
     _say(
-        f"{failed} of {len(seeds)} seeds failed; {', '.join(f'{name} {count}' for name, count in sorted(tally.items()))}"
+        f"{failed} of {len(seeds)} seeds failed; "
+        + ", ".join(f"{name} {count}" for name, count in sorted(tally.items()))
     )
     return 1 if failed else 0
 

@@ -128,6 +128,7 @@ class Weather(msgspec.Struct, frozen=True):
     away: float
     rewind: float
     wipe: float
+    flush: float
     restart: float
     spoil: float
     faults_every_s: float
@@ -214,4 +215,5 @@ def _weather(rng: random.Random, seed: int, shared: str) -> Weather:
         restart=rng.choice((0, 0.5)) if shared == "redis" else 0,
         spoil=rng.choice((0, 0, 0, 1)) if shared == "redis" else 0,
         faults_every_s=rng.choice((2.0, 4.0, 8.0)),
+        flush=rng.choice((0, 0, 1)) if forgets else 0,
     )

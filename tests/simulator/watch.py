@@ -75,8 +75,8 @@ class Watch:
             self.losses.greeted(str(args[0]), said, self._place.loop.now_ms)
         elif name == "restore" and reply == 1:
             self.losses.restored()
-        elif name == "caught_up" and said != "hello" and self.losses.caught_up(str(args[2])):
-            self._all_known(str(args[2]))
+        elif name == "caught_up" and said != "hello":
+            self._caught_up(str(args[2]), admits=reply == 1)
 
     def granted(self, reservation: Reservation, *, forced: bool) -> None:
         """As :class:`places.Sees`."""
@@ -103,8 +103,14 @@ class Watch:
             if key.startswith(SLOTS):
                 self._room(key)
 
-    def _all_known(self, source: str) -> None:
+    def _caught_up(self, source: str, *, admits: bool) -> None:
         """Who says that it has told everything has."""
+        if self.losses.caught_up(source):
+            self._all_known(source)
+        if admits:
+            self.losses.fell()
+
+    def _all_known(self, source: str) -> None:
         charges = {charge.account for attempt in self._bill.of(source) for charge in attempt.charges}
         accounts = [account for account in sorted(charges) if self.purse(account).enforced]
         for account, fields in zip(accounts, self._place.fields(accounts), strict=True):
@@ -119,7 +125,7 @@ class Watch:
                 self.violations.append(f"B.negative: {account} has {field} {fields[field]}")
 
     def _covers(self, account: str, fields: Fields, now_ms: int, when: str, only: str = "") -> list[Attempt]:
-        """See that all that may be spent of *account* is counted, but for what the store may not know: those attempts."""
+        """See that what may be spent of *account* is counted, but for what the store may not know: those attempts."""
         oldest = (now_ms - ROLLING_MS) // BUCKET_MS
         known, unknown = 0, []
         for attempt, index in self._bill.on(account):
