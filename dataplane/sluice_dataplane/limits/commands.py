@@ -23,7 +23,9 @@ from sluice_dataplane.limits.store import (
     UngreetedError,
 )
 
-SETTLED_KEPT_MS: Final = 2 * 3_600_000  # how long a reservation that comes late finds its settlement
+# How long a reservation that comes late finds its settlement.  A connection that is given up is reset, so that what
+# it still had to send is gone, and only what the network holds can come; each call costs 220 bytes for so long.
+SETTLED_KEPT_MS: Final = 600_000
 USAGE_KEPT_MS: Final = 400 * 86_400_000
 EXTEND_LIMIT: Final = 200  # holds per script: no script may keep Redis busy for long
 REAP_LIMIT: Final = 100

@@ -229,12 +229,12 @@ async def test_what_was_forgotten_leaves_the_indexes(store: RedisStore, redis_se
 
 
 async def test_of_a_hold_that_ended_only_that_is_kept(store: RedisStore, redis_server: RedisServer) -> None:
-    """What it took is forgotten at once, that it ended after two hours: memory is for calls that run."""
+    """What it took is forgotten at once, that it ended after ten minutes: memory is for calls that run."""
     await store.reserve(take("h", rate(9), slot(5), charge(100)))
     await store.apply(SOURCE, [Entry(1, end(take("h", rate(9), slot(5), charge(100)), 30))])
 
     assert redis_server.client.hgetall(names.hold("h")) == {b"state": b"settled"}
-    assert 7_100_000 < redis_server.client.pttl(names.hold("h")) <= 7_200_000
+    assert 590_000 < redis_server.client.pttl(names.hold("h")) <= 600_000
 
 
 async def test_an_orphan_that_was_settled_is_none_any_more(store: RedisStore, redis_server: RedisServer) -> None:
