@@ -41,7 +41,7 @@ class Settings:
     default_max_output_tokens: int = 4096  # the ceiling set for a budgeted call when nobody names one
     hold_ttl_seconds: int = 60
     shutdown_grace_seconds: int = 600
-    shutdown_delay_seconds: int = 0  # keep accepting this long after SIGTERM, until endpoints are gone
+    shutdown_delay_seconds: int = 0  # keep accepting this long after SIGTERM, and connections that are idle open
     log_level: str = "info"
     log_requests: bool = True
     lean_front: bool = True  # False serves every call with aiohttp: slower, and the same in all else

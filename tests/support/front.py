@@ -18,6 +18,7 @@ from sluice_dataplane.config.table import Table
 from sluice_dataplane.exchange import Answer, Exchange
 from sluice_dataplane.surface.door import Door
 from sluice_dataplane.surface.host import LeanHost
+from sluice_dataplane.surface.rest import Rest
 from sluice_dataplane.telemetry.metrics import Metrics
 from sluice_dataplane.telemetry.observer import Observer
 from sluice_dataplane.telemetry.tracing import NoTracer
@@ -93,7 +94,7 @@ class Served:
         clocks: dict[str, Any] = {"clock_ms": lambda: NOW_MS, "monotonic_ms": lambda: 0.0, "max_inflight": 100}
         observer = Observer(metrics, NoTracer(), None, lambda: NOW_MS)
         self.door = Door(self.rooms, holder, observer, metrics, **{**clocks, **door})
-        self.rest = web.Server(self._rest)
+        self.rest = Rest(self._rest, max_body_bytes=100_000, keepalive_seconds=60)
         self.host = LeanHost(self.door, self.rest, max_body_bytes=100_000)
         self.port = free_port()
         self._clients: list[Client] = []
@@ -112,7 +113,7 @@ class Served:
         for client in self._clients:
             client.reset()
         await self.host.close()
-        await self.rest.shutdown(1)
+        await self.rest.close()
         assert self.door.inflight == 0
 
 
@@ -158,6 +159,7 @@ class Client:
 async def serving(serve: Serve = echo, **door: Any) -> AsyncIterator[Served]:
     """A lean front in front of *serve*."""
     served = Served(serve, **door)
+    await served.rest.open()
     await served.host.listen("127.0.0.1", served.port)
     try:
         yield served

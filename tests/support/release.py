@@ -13,7 +13,7 @@ INSTALL_SECONDS: Final = 120
 UNINSTALL_SECONDS: Final = 60
 SCALE_SECONDS: Final = 120  # controllers that lost the API server back off for up to a minute
 PROGRAMS: Final = frozenset(("operator", "dataplane", "redis"))
-QUICK_SHUTDOWN: Final = {"dataplane": {"shutdown": {"preStopSeconds": 1, "graceSeconds": 20}}}
+QUICK_SHUTDOWN: Final = {"dataplane": {"shutdown": {"preStopSeconds": 1, "delaySeconds": 1, "graceSeconds": 20}}}
 
 Values = dict[str, Any]
 

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from sluice_contract.errors import SnapshotInvalidError
-from sluice_dataplane.app.listen import CLOSE_SECONDS, listening
-from sluice_dataplane.app.plane import DataPlane
+from sluice_dataplane.app.listen import listening
+from sluice_dataplane.app.plane import DataPlane, wall_ms
 from sluice_dataplane.config.cache import SnapshotCache
 from sluice_dataplane.config.source import Bundle, SnapshotSource
 from sluice_dataplane.limits.redis import RedisStore
@@ -27,6 +27,8 @@ from sluice_dataplane.usage.export import Exporter
 
 log = logging.getLogger("sluice.app")
 
+CLOSE_SECONDS: Final = 5.0  # for whatever must be told or written at the end, each
+LEAST_IDLE_SECONDS: Final = 1.0  # a connection quiet for less than this may well have a call on its way to us
 JOIN_SECONDS: Final = 8.0  # how long a start waits for a store that is catching up: longer than a fence lasts
 SOURCE_FIRST_SECONDS: Final = 2.0  # how long a start waits for the source before it trusts its own last copy
 
@@ -37,8 +39,11 @@ async def run(
     *,
     stop: asyncio.Event | None = None,
     started: Callable[[], None] | None = None,
+    clock_ms: Callable[[], int] = wall_ms,
 ) -> None:
     """Serve until SIGTERM, SIGINT or *stop*; then drain and return.  *started* is called once both ports listen.
+
+    *clock_ms* tells the time by which windows, expiries and records go, in milliseconds since 1970.
 
     Raises:
         OSError: a port cannot be bound.
@@ -51,7 +56,7 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        plane = DataPlane(settings, lines)
+        plane = DataPlane(settings, lines, clock_ms)
         replayed = plane.ledger.replay()
         log.info("journal.replayed", extra=msgspec.structs.asdict(replayed))
         await _serve(plane, source, stop, started or (lambda: None))
@@ -131,15 +136,17 @@ def _offer(plane: DataPlane, bundle: Bundle) -> bool:
 
 
 async def _drain(plane: DataPlane, front: LeanHost) -> None:
-    """Unready first, then closed to new connections, then as long as the grace for what is in flight."""
+    """Unready, and each answer is its connection's last; then closed to new connections; then until all are gone."""
     settings = plane.settings
     plane.stopping = True
-    log.info("app.draining", extra={"inflight": plane.door.inflight})
-    await asyncio.sleep(settings.shutdown_delay_seconds)
     plane.door.closing = True
+    log.info("app.draining", extra={"inflight": plane.door.inflight})
+    front.drain(idle_seconds=max(LEAST_IDLE_SECONDS, settings.shutdown_delay_seconds))
+    await asyncio.sleep(settings.shutdown_delay_seconds)
     front.stop()
     try:
         async with asyncio.timeout(settings.shutdown_grace_seconds):
+            await front.gone()
             await plane.door.idle()
     except TimeoutError:
         log.warning("app.drain_timeout", extra={"inflight": plane.door.inflight})

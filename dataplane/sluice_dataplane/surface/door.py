@@ -94,7 +94,8 @@ class Door:
 
     async def idle(self) -> None:
         """Wait until no request is in flight; meant for after ``closing`` was set."""
-        if self.inflight:
+        while self.inflight:
+            self._idle.clear()
             await self._idle.wait()
 
     @property

@@ -41,7 +41,8 @@ class Front:
         except (ConnectionError, web.RequestPayloadError) as error:
             raise asyncio.CancelledError from error  # the client is gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001  told of by the door
-            return error_response(door.failed(arrival, _known(request.path), error), arrival.id)
+            failure = door.failed(arrival, _known(request.path), error)
+            return error_response(failure, arrival.id, closing=door.closing)
         finally:
             door.leave()
 

@@ -26,6 +26,7 @@ class Host(Protocol):
     door: Door
     heads: ResponseHeads
     max_body_bytes: int
+    idle_seconds: float  # how long a connection may be open without a call
 
     def joined(self, connection: "LeanConnection") -> None:
         """Keep *connection*: it is open, or answers a call."""
@@ -46,7 +47,7 @@ class LeanConnection(asyncio.Protocol):
     # fmt: off
     __slots__ = (
         "_address", "_ahead", "_arrival", "_drained", "_head", "_host", "_loop", "_lost", "_missing_bytes", "_parts",
-        "_streaming", "_task", "_transport", "due_s",
+        "_streaming", "_task", "_told", "_transport", "due_s",
     )
     # fmt: on
     _transport: asyncio.Transport
@@ -64,6 +65,7 @@ class LeanConnection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None  # set while the client takes less than we send
         self._lost = False
         self._streaming = False  # whether the task passes chunks on
+        self._told = False  # that we close it after this answer
         self.due_s = math.inf
 
     # What the event loop tells.
@@ -73,7 +75,7 @@ class LeanConnection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # uvloop's is a Transport in all but its class
         peer = transport.get_extra_info("peername")
         self._address = peer[0] if isinstance(peer, tuple) else ""
-        self.due_s = self._loop.time() + KEEPALIVE_SECONDS
+        self.due_s = self._loop.time() + self._host.idle_seconds
         self._host.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio gives it
@@ -108,7 +110,7 @@ class LeanConnection(asyncio.Protocol):
         if drained is not None:
             if not drained.done():  # cancelled, if time was up
                 drained.set_result(None)
-            self.due_s = math.inf if self._task is not None else self._loop.time() + KEEPALIVE_SECONDS
+            self.due_s = math.inf if self._task is not None else self._loop.time() + self._host.idle_seconds
 
     # What the host tells.
 
@@ -122,10 +124,10 @@ class LeanConnection(asyncio.Protocol):
         self._forget_body()
         self._transport.close()
 
-    def close_if_idle(self) -> None:
-        """We are closing: hang up unless something is under way."""
-        if self._task is None and self._head is None and not self._ahead:
-            self._transport.close()
+    def hurry(self) -> None:
+        """The host has less patience now with a connection on which nothing is under way."""
+        if self._task is None and self._head is None and not self._ahead and not self._transport.is_closing():
+            self.due_s = min(self.due_s, self._loop.time() + self._host.idle_seconds)
 
     def abort(self) -> asyncio.Task[None] | None:
         """Hang up at once; a call that is being answered is cancelled, and its task returned."""
@@ -209,7 +211,7 @@ class LeanConnection(asyncio.Protocol):
         finally:
             self._task = None
             door.leave()
-            self._go_on(keep=head.keep)
+            self._go_on()
 
     async def _stream(self, head: Head, answer: Answer, chunks: Chunks) -> None:
         """Send *chunks* as fast as the client takes them; close them in any case."""
@@ -242,22 +244,22 @@ class LeanConnection(asyncio.Protocol):
 
     def _head_of(self, answer: Answer, *, keep: bool, end: str) -> bytes:
         host, arrival = self._host, self._arrival
-        closing = host.door.closing or not keep
-        return host.heads.head(answer.status, answer.headers, arrival.id, at_ms=arrival.at_ms, closing=closing, end=end)
+        self._told = told = host.door.closing or not keep
+        return host.heads.head(answer.status, answer.headers, arrival.id, at_ms=arrival.at_ms, closing=told, end=end)
 
     def _refusal(self, path: str, error: GatewayError) -> Answer:
         self._host.door.refused(self._arrival, path, error)
         return _error(error, self._arrival.id)
 
-    def _go_on(self, *, keep: bool) -> None:
-        """The call is answered: on to the next, or the end."""
+    def _go_on(self) -> None:
+        """The call is answered: on to the next, or the end if that was said.  Else one may be on its way."""
         if self._lost:
             self._host.left(self)
             return
         if self._transport.is_closing():
             return  # connection_lost is on its way
-        self.due_s = self._loop.time() + KEEPALIVE_SECONDS
-        if not keep or self._host.door.closing:
+        self.due_s = self._loop.time() + self._host.idle_seconds
+        if self._told:
             self.due_s = self._loop.time() + STALL_SECONDS
             self._transport.close()
         elif self._ahead:

@@ -1,7 +1,7 @@
 """Answers and errors as HTTP responses."""
 
 import asyncio
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -9,17 +9,16 @@ from sluice_dataplane.errors import GatewayError, error_body
 from sluice_dataplane.exchange import Answer
 
 LOOK_SECONDS: Final = 1.0  # between looks whether the client is still there while the upstream is silent
-CLOSE: Final = (("connection", "close"),)
+
+R = TypeVar("R", bound=web.StreamResponse)
 
 
 async def send(request: web.BaseRequest, answer: Answer, request_id: str, *, closing: bool) -> web.StreamResponse:
     """Write *answer*; a client that goes away meanwhile is no error.  The answer's chunks are closed in any case."""
     headers = {**dict(answer.headers), "x-request-id": request_id, "request-id": request_id}
-    if closing:
-        headers.update(CLOSE)
     if answer.chunks is None:
-        return web.Response(status=answer.status, headers=headers, body=answer.body)
-    response = web.StreamResponse(status=answer.status, headers=headers)
+        return _last_if(closing, web.Response(status=answer.status, headers=headers, body=answer.body))
+    response = _last_if(closing, web.StreamResponse(status=answer.status, headers=headers))
     looking = _Lookout(request)
     try:
         await response.prepare(request)
@@ -57,7 +56,14 @@ class _Lookout:
 def error_response(error: GatewayError, request_id: str, *, closing: bool = False) -> web.Response:
     """*error* in the one form that all SDKs read."""
     headers = {**dict(error.headers), "x-request-id": request_id, "request-id": request_id}
-    if closing:
-        headers.update(CLOSE)
     body = error_body(error, request_id)
-    return web.Response(status=error.status, headers=headers, body=body, content_type="application/json")
+    return _last_if(
+        closing, web.Response(status=error.status, headers=headers, body=body, content_type="application/json")
+    )
+
+
+def _last_if(closing: bool, response: R) -> R:  # noqa: FBT001  it names itself
+    """*response*; if *closing* it says that the connection ends, and aiohttp ends it."""
+    if closing:
+        response.force_close()
+    return response

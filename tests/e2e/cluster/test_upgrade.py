@@ -19,7 +19,8 @@ CALLERS: Final = 8
 STREAM_WORDS: Final = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 
 NEW_PODS: Final[Values] = {program: {"podAnnotations": {"pods": "new"}} for program in ("operator", "dataplane")}
-PATIENT: Final[Values] = {"dataplane": {"shutdown": {"preStopSeconds": 4}}}  # a busy node forgets endpoints slowly
+# A busy node forgets endpoints slowly, and so does a busy client send what it has begun.
+PATIENT: Final[Values] = {"dataplane": {"shutdown": {"preStopSeconds": 4, "delaySeconds": 2}}}
 
 Install = Callable[[str, Values], Release]
 Figure = Callable[[str, object], None]

@@ -1,9 +1,13 @@
 """SIGTERM: what is in flight is finished, nobody new is let in, and the process says goodbye with 0."""
 
 import asyncio
+import itertools
+import random
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -18,6 +22,9 @@ from support.waiting import until
 PATH = "/v1/chat/completions"
 STREAMS = 20
 HEADERS = {"authorization": f"Bearer {SECRET}"}
+CALLERS: Final = 40
+ENDS: Final = 6  # of a process, with all callers each time
+PAUSE_SECONDS: Final = 0.08  # at most; between a caller's calls
 
 
 async def stream(plane: PlaneProcess, model: str) -> tuple[bytes, bool]:
@@ -80,6 +87,52 @@ async def test_calls_are_taken_until_nobody_sends_any(tmp_path: Path, upstream: 
         status = await plane.ended()
 
     assert (late.status_code, status) == (200, 0)
+
+
+@pytest.mark.parametrize("front", ["lean", "aiohttp"])
+async def test_callers_who_keep_their_connections_notice_nothing(
+    tmp_path: Path, upstream: ScriptedUpstream, figure: Callable[[str, object], None], front: str
+) -> None:
+    """Whatever a caller is about when the signal comes, no call fails, and each is told to go before it is cut off."""
+    upstream.models["slow"] = Fault(chunks=5, chunk_delay_ms=10)
+    world = one_provider(upstream.base_url, served("slow"), served())
+    outcomes: Counter[str] = Counter()
+    ends = []
+    for number in range(ENDS):
+        upstream.seen.clear()
+        folder = tmp_path / str(number)
+        async with fleet(folder, world, lean_front=front == "lean", shutdown_delay_seconds=1) as planes:
+            async with asyncio.TaskGroup() as tasks:
+                for seed in range(CALLERS):
+                    tasks.create_task(_call_until_told(planes[0], random.Random(seed), outcomes))
+                await until(lambda: len(upstream.seen) > CALLERS * 5, why="nobody calls")
+                planes[0].signal(signal.SIGTERM)
+            ends.append(await planes[0].ended())
+
+    figure(f"calls of {CALLERS} callers, {ENDS} ends of a process", dict(outcomes))
+    assert set(outcomes) == {"200", "200, close"}
+    assert outcomes["200, close"] == CALLERS * ENDS
+    assert ends == [0] * ENDS
+
+
+async def _call_until_told(plane: PlaneProcess, draw: random.Random, outcomes: Counter[str]) -> None:
+    """Calls over one connection, plain and streamed, with pauses, until an answer says that it was the last."""
+    limits = httpx.Limits(max_connections=1)
+    async with httpx.AsyncClient(
+        base_url=plane.url, limits=limits, timeout=60, trust_env=False, verify=False
+    ) as client:
+        for number in itertools.count():
+            body = chat("x", "slow", stream=True) if number % 2 else chat()
+            try:
+                answer = await client.post(PATH, json=body, headers=HEADERS)
+            except httpx.TransportError as error:
+                outcomes[f"{type(error).__name__} {error}"] += 1
+                return
+            told = answer.headers.get("connection") == "close"
+            outcomes[f"{answer.status_code}{', close' if told else ''}"] += 1
+            if told:
+                return
+            await asyncio.sleep(draw.random() * PAUSE_SECONDS)
 
 
 async def test_a_stream_that_outlasts_the_grace_is_cut_and_billed(tmp_path: Path, upstream: ScriptedUpstream) -> None:

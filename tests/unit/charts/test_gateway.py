@@ -37,7 +37,7 @@ CASES: dict[str, Manifest] = {
             "podLabels": {"tier": "edge"},
             "tolerations": [{"key": "edge", "operator": "Exists"}],
             "service": {"type": "LoadBalancer", "port": 8080, "annotations": {"internal": "true"}},
-            "shutdown": {"preStopSeconds": 5, "graceSeconds": 60},
+            "shutdown": {"preStopSeconds": 5, "delaySeconds": 3, "graceSeconds": 60},
             "autoscaling": {"enabled": True, "maxReplicas": 4},
             "extraEnv": [{"name": "SLUICE_MAX_INFLIGHT", "value": "100"}],
             "priorityClassName": "high",
@@ -185,14 +185,14 @@ def test_pods_run_restricted(case: str) -> None:
 
 def test_grace_period_covers_sleep_and_streams() -> None:
     """The kubelet kills no pod that is still within its own time to shut down."""
-    values = {"dataplane": {"shutdown": {"preStopSeconds": 7, "graceSeconds": 90}}}
+    values = {"dataplane": {"shutdown": {"preStopSeconds": 7, "delaySeconds": 30, "graceSeconds": 90}}}
     (pod,) = [
         each["spec"]["template"]["spec"]
         for each in objects(values | WITHOUT_CRDS, "Deployment")
         if each["metadata"]["name"] == "sluice-dataplane"
     ]
 
-    assert pod["terminationGracePeriodSeconds"] > 7 + 90
+    assert pod["terminationGracePeriodSeconds"] > 7 + 30 + 90
 
 
 def test_every_value_is_in_the_schema_and_the_table() -> None:

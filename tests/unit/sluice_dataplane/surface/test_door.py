@@ -93,3 +93,17 @@ async def test_idle_is_when_the_last_one_has_left() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         made.leave()
+
+
+async def test_one_who_left_before_does_not_end_the_wait() -> None:
+    """While draining nobody may be inside for a while, and then somebody again: who is there now is waited for."""
+    made = door()
+    made.closing = True
+    made.arrive()
+    made.leave()
+    made.arrive()
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(made.idle())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        made.leave()

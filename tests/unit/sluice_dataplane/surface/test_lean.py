@@ -370,7 +370,7 @@ async def test_a_client_that_asks_for_it_is_hung_up_on() -> None:
 async def test_a_head_that_does_not_come_is_not_waited_for(sent: bytes, impatient: pytest.MonkeyPatch) -> None:
     """Neither the first byte nor the last: the connection ends."""
     impatient.setattr(lean, "HEAD_SECONDS", 0.02)
-    impatient.setattr(lean, "KEEPALIVE_SECONDS", 0.02)
+    impatient.setattr(host_module, "KEEPALIVE_SECONDS", 0.02)
     async with serving() as served:
         client = await served.client()
         client.writer.write(sent)

@@ -46,10 +46,12 @@ async def test_a_body_goes_out_under_both_ids() -> None:
 
 
 async def test_the_last_answer_says_that_it_is_the_last() -> None:
-    """A front that is closing tells its clients, so that they ask elsewhere."""
-    async with _answering(Answer(200, (), b""), closing=True) as client:
-        head, _ = await client.ask(ASK)
-        assert b"connection: close" in head.lower()
+    """A front that is closing tells its clients, so that they ask elsewhere, and hangs up."""
+    for answer in (Answer(200, (), b""), Answer(200, (), chunks=Parts(b"one"))):
+        async with _answering(answer, closing=True) as client:
+            head, _ = await client.ask(ASK)
+            assert b"connection: close" in head.lower()
+            assert await client.rest() == b""
 
 
 async def test_a_stream_is_passed_on_and_closed() -> None:
