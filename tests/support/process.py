@@ -24,9 +24,11 @@ import msgspec
 from sluice_contract import codec
 from sluice_contract.snapshot import Snapshot
 from support.builders import SECRET
+from support.other_time import SHIFT_MS
 from support.plane import free_port
 from support.waiting import until
 
+TESTS = Path(__file__).parents[1]
 START_SECONDS = 30.0
 PROCESSES: list["Process"] = []  # of the test that runs now; tests/e2e/dataplane/conftest.py shows their logs
 
@@ -104,9 +106,12 @@ class Process:
 
 
 class PlaneProcess(Process):
-    """``python -m sluice_dataplane`` on loopback ports of its own.  *settings* are those of settings.py, by name."""
+    """``python -m sluice_dataplane`` on loopback ports of its own.  *settings* are those of settings.py, by name.
 
-    def __init__(self, folder: Path, name: str, **settings: object) -> None:
+    *shift_ms*: how much later than it is the process believes it is.
+    """
+
+    def __init__(self, folder: Path, name: str, *, shift_ms: int = 0, **settings: object) -> None:
         self.port, self.admin_port = free_port(), free_port()
         self.data_dir = folder / f"{name}-data"
         chosen: dict[str, object] = {
@@ -119,7 +124,10 @@ class PlaneProcess(Process):
             **settings,
         }
         environ = {f"SLUICE_{setting.upper()}": str(value) for setting, value in chosen.items()}
-        super().__init__(name, folder, [sys.executable, "-m", "sluice_dataplane"], environ)
+        module = "sluice_dataplane"
+        if shift_ms:
+            module, environ = "support.other_time", {**environ, SHIFT_MS: str(shift_ms), "PYTHONPATH": str(TESTS)}
+        super().__init__(name, folder, [sys.executable, "-m", module], environ)
         self.url, self.admin_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.admin_port}"
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         self.client = httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False, limits=limits)
@@ -202,11 +210,13 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def fleet(folder: Path, snapshot: Snapshot, *, count: int = 1, **settings: object) -> AsyncIterator[Fleet]:
+async def fleet(
+    folder: Path, snapshot: Snapshot, *, count: int = 1, shift_ms: int = 0, **settings: object
+) -> AsyncIterator[Fleet]:
     """*count* replicas that serve *snapshot*; gone at the end, at once."""
     parts = folder / "parts"
     planes = [
-        PlaneProcess(folder, f"plane-{number}", source="directory", source_dir=parts, **settings)
+        PlaneProcess(folder, f"plane-{number}", shift_ms=shift_ms, source="directory", source_dir=parts, **settings)
         for number in range(count)
     ]
     running = Fleet(parts, planes)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from sluice_contract.snapshot import Model
@@ -45,23 +46,24 @@ def monotonic_ms() -> float:
 class DataPlane:
     """One data plane, built and wired, not yet running."""
 
-    def __init__(self, settings: Settings, lines: LineWriter) -> None:
+    def __init__(self, settings: Settings, lines: LineWriter, clock_ms: Callable[[], int] = wall_ms) -> None:
         self.settings = settings
+        self.clock_ms = clock_ms
         self.lines = lines
         self.metrics = Metrics()
         self.metrics.dropped_log_lines.set_function(lambda: lines.dropped_lines)
         self.tracer: Tracer = tracer_for(settings.trace_endpoint)
-        self.observer = Observer(self.metrics, self.tracer, lines if settings.log_requests else None, wall_ms)
-        self.holder = Holder(wall_ms)
-        self.store = _store(settings)
+        self.observer = Observer(self.metrics, self.tracer, lines if settings.log_requests else None, clock_ms)
+        self.holder = Holder(clock_ms)
+        self.store = _store(settings, clock_ms)
         self.metrics.store_up.set_function(lambda: _is_up(self.store))
         self.journal = Journal(settings.data_dir / "journal")
-        self.ledger = Ledger(self.journal, self.store, clock_ms=wall_ms, slots_count=settings.max_inflight)
+        self.ledger = Ledger(self.journal, self.store, clock_ms=clock_ms, slots_count=settings.max_inflight)
         self.metrics.watch_ledger(self.ledger.figures)
-        self.exporter = _exporter(settings, self.journal)
+        self.exporter = _exporter(settings, self.journal, clock_ms)
         self.metrics.export_failing.set_function(lambda: bool(self.exporter and self.exporter.failing))
         self.health = Health()
-        self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: wall_ms() // 1000))
+        self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: clock_ms() // 1000))
         self.door = self._door()
         self.stopping = False
 
@@ -74,7 +76,7 @@ class DataPlane:
                 hold_ttl_ms=settings.hold_ttl_seconds * 1000, default_ceiling=settings.default_max_output_tokens
             ),
             observe=self._observe,
-            clock_ms=wall_ms,
+            clock_ms=self.clock_ms,
             monotonic_ms=monotonic_ms,
             max_answer_bytes=settings.max_answer_bytes,
         )
@@ -83,7 +85,7 @@ class DataPlane:
             self.holder,
             self.observer,
             self.metrics,
-            clock_ms=wall_ms,
+            clock_ms=self.clock_ms,
             monotonic_ms=monotonic_ms,
             max_inflight=settings.max_inflight,
         )
@@ -135,9 +137,9 @@ def _is_up(store: HoldStore) -> bool:
     return store.available if isinstance(store, RedisStore) else True  # memory is never away
 
 
-def _store(settings: Settings) -> HoldStore:
+def _store(settings: Settings, clock_ms: Callable[[], int]) -> HoldStore:
     if not settings.redis_url:
-        return MemoryStore(wall_ms)
+        return MemoryStore(clock_ms)
     return RedisStore(
         settings.redis_url,
         monotonic_ms=lambda: int(monotonic_ms()),
@@ -147,8 +149,8 @@ def _store(settings: Settings) -> HoldStore:
     )
 
 
-def _exporter(settings: Settings, journal: Journal) -> Exporter | None:
+def _exporter(settings: Settings, journal: Journal, clock_ms: Callable[[], int]) -> Exporter | None:
     if not settings.usage_files:
         return None
     keep = Keep(age_ms=settings.usage_keep_days * DAY_MS, total_bytes=settings.usage_max_bytes)
-    return Exporter(journal, settings.usage_dir or settings.data_dir / "usage", clock_ms=wall_ms, keep=keep)
+    return Exporter(journal, settings.usage_dir or settings.data_dir / "usage", clock_ms=clock_ms, keep=keep)
