@@ -38,7 +38,7 @@ def charges_of(call: Call, terms: Terms, bound: Bound, most: Most | None, output
             amount = bound.input
         else:
             amount = output if measure == "OutputTokens" else 1
-        account = line.account or account_of(line, call.principal.key, call.ask)
+        account = line.account or account_of(line, call.ask)
         charges.append(Charge(account, amount, line.limit, line.expires_at_ms, line.enforced, line.bucket, line.oldest))
     return tuple(charges)
 
@@ -90,7 +90,7 @@ def draft_of(call: Call, terms: Terms, first: Candidate, bound: Bound, most: Mos
         endpoint=exchange.endpoint,
         usage=usage,
         price_version="" if price is None else price.version,
-        user=ask.user or terms.record.user,
+        user=terms.record.user or ask.user,
         stream=ask.stream,
         revision=exchange.table.revision,
     )

@@ -27,7 +27,7 @@ Measure = Literal["Cost", "TotalTokens", "InputTokens", "OutputTokens", "One"]
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """What does not change of one charge; ``account`` None where it depends on the end user."""
+    """What does not change of one charge; ``account`` None where it depends on the user that the body names."""
 
     budget: Budget
     account: str | None
@@ -140,13 +140,11 @@ def terms_of(
     )
 
 
-def account_of(line: Line, key: Key, ask: Ask) -> str:
+def account_of(line: Line, ask: Ask) -> str:
     """The account that a call is charged to; end users are told apart by digest, never by name."""
     if line.account is not None:
         return line.account
-    user = ask.user or key.owner.user or ""
-    digest = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
-    return names.account(line.budget.id, line.window.id, "u" + digest[:16])
+    return names.account(line.budget.id, line.window.id, _user_id(ask.user or ""))
 
 
 def attempt_limits(candidate: Candidate, asked: Model) -> tuple[tuple[str, Limit], ...]:
@@ -184,6 +182,10 @@ def _target_id(model_uid: str, target: str) -> str:
     return f"{model_uid}.{hashlib.sha256(target.encode()).hexdigest()[:16]}"
 
 
+def _user_id(user: str) -> str:
+    return "u" + hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _ended(budgets: tuple[Budget, ...], now_ms: int) -> list[int]:
     return [
         adjustment.expires_at_ms
@@ -194,7 +196,9 @@ def _ended(budgets: tuple[Budget, ...], now_ms: int) -> list[int]:
 
 
 def _line(budget: Budget, key: Key, window: Window, now_ms: int) -> Line:
-    shared = {"Subject": "-", "VirtualKey": key.id}.get(budget.per)  # who shares the account: all, or one key
+    # Who shares the account: all, one key, one user.  Whom the key is given to is not the caller's to say.
+    owner = _user_id(key.owner.user) if key.owner.user else None
+    shared = {"Subject": "-", "VirtualKey": key.id, "User": owner}[budget.per]
     rolling_ms = budget.period.rolling_ms
     bucket, oldest = (None, 0) if rolling_ms is None else rolling_bucket(budget.period, now_ms)
     return Line(

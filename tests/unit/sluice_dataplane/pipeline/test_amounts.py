@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluice_contract.snapshot import Limit, Price, Rates, Target, Tariff
+from sluice_contract.snapshot import Limit, Owner, Price, Rates, Target, Tariff
 from sluice_contract.windows import Period, rolling_bucket
 from sluice_dataplane.exchange import Ask, Principal
 from sluice_dataplane.pipeline.amounts import Call, costed
@@ -89,6 +89,17 @@ def test_what_is_written_down_before_a_call_is_the_most_it_can_be() -> None:
     assert draft.input_tokens == 20
     assert draft.rates is not None
     assert cost_at(record.usage, draft.rates, draft.request_nusd) == found.reservation.charges[0].amount
+
+
+@pytest.mark.parametrize(("owner", "user"), [(None, "bob"), ("ann", "ann")])
+def test_a_record_names_the_user_whose_key_it_is(owner: str | None, user: str) -> None:
+    """What the body says counts only where the key is nobody's."""
+    the_key, ask = key(owner=Owner(user=owner)), Ask(model="echo", user="bob")
+    of, principal = table(keys=(the_key,), models=(model(),)), Principal(the_key, "c1")
+    call = Call(exchange(of=of), principal, ask, NOW_MS)
+    plan = resolve(of, principal, ask, draw=lambda: 0.5)
+
+    assert Demands(hold_ttl_ms=60_000, default_ceiling=4_096).of(call, plan).draft.record.user == user
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import gc
 
 from sluice_contract import names
-from sluice_contract.snapshot import Adjustment, Budget, Limit, Price, Target
+from sluice_contract.snapshot import Adjustment, Budget, Limit, Owner, Price, Target
 from sluice_contract.windows import NEVER_MS, Period
 from sluice_dataplane.config.table import Rules
 from sluice_dataplane.exchange import Ask, Candidate
@@ -63,12 +63,22 @@ def test_an_account_outlives_its_window() -> None:
     assert terms(budget()).lines[0].expires_at_ms == OCTOBER_MS + ACCOUNT_KEPT_MS
 
 
+def test_whom_a_key_is_given_to_is_its_user_whatever_the_body_says() -> None:
+    """A user with a key of their own cannot spend what is another's, nor have a fresh Budget for each name."""
+    anns = key(owner=Owner(user="ann"))
+    (line,) = terms_of(Rules((budget(per="User"),), ()), anns, MODEL, Windows(), asked="echo", now_ms=NOW_MS).lines
+    (shared,) = terms(budget(per="User")).lines
+    accounts = {account_of(line, Ask(model="echo", user=user)) for user in (None, "ann", "bob")}
+
+    assert accounts == {account_of(shared, Ask(model="echo", user="ann"))}
+
+
 def test_accounts_of_users_are_named_by_call() -> None:
-    """The body's user, else the owner's; nothing of it is remembered in the terms."""
+    """The body's user where the key is nobody's; nothing of it is remembered in the terms."""
     (line,) = terms(budget(per="User")).lines
 
     assert line.account is None
-    assert account_of(line, key(), Ask(model="echo", user="ann")) != account_of(line, key(), Ask(model="echo"))
+    assert account_of(line, Ask(model="echo", user="ann")) != account_of(line, Ask(model="echo"))
 
 
 def test_only_limits_on_tokens_need_to_be_counted_anew() -> None:
