@@ -60,7 +60,7 @@ class Demands:
         """
         exchange, ask = call.exchange, call.ask
         terms = self._terms(call, plan, instead_of)
-        if terms.priced:
+        if terms.cost_held:
             plan = _priced(plan)
         candidates = plan.candidates
         bound = bound_of(

@@ -106,8 +106,8 @@ def granted_headers(demand: Demand, held: Held) -> Headers:
     for rule, state in zip(terms.limits, held.rates, strict=False):  # those of the target, which follow, are not told
         headers += _rate_headers(rule, remaining=state.remaining, reset_ms=state.reset_ms)
     if terms.warns:
-        for line, remaining in zip(terms.lines, held.remaining, strict=True):
-            headers += _warning(line.budget, line.limit, remaining)
+        for line, charge, remaining in zip(terms.lines, demand.reservation.charges, held.remaining, strict=True):
+            headers += _warning(line.budget, line.limit, line.limit - remaining - charge.amount)
     if demand.clamped:
         headers.append(("x-sluice-output-clamped", str(demand.ceiling)))
     if "downgraded" in terms.record.flags:
@@ -115,9 +115,10 @@ def granted_headers(demand: Demand, held: Held) -> Headers:
     return tuple(headers)
 
 
-def _warning(budget: Budget, limit: int, remaining: int) -> Headers:
-    used_percent = 100 if limit <= 0 else (limit - remaining) * 100 // limit
-    over = remaining < 0 and budget.on_exhausted == "Warn" and budget.mode != "Observe"
+def _warning(budget: Budget, limit: int, used: int) -> Headers:
+    """What is told of a Budget of which *used* was counted before the call: what that holds is far above its use."""
+    used_percent = 100 if limit <= 0 else used * 100 // limit
+    over = used_percent >= 100 and budget.on_exhausted == "Warn" and budget.mode != "Observe"
     if over or any(used_percent >= percent for percent in budget.header_percents):
         return (("x-sluice-budget-warning", f"{budget.namespace}/{budget.name}; used={used_percent}%"),)
     return ()

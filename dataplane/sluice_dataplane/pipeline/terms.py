@@ -55,8 +55,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     slots: tuple[Slot, ...]
     ceiling: int | None  # the least that key and model allow
     bounded: bool  # whether a call must be sent with a ceiling
-    priced: bool  # whether every target must have a price, or be free
-    cost_held: bool  # whether a Budget in money holds the call, and takes nothing that has no price
+    cost_held: bool  # whether a Budget in money holds the call, and takes no target and nothing else without a price
     input_held: bool  # whether a Budget holds the call's input, in money or in tokens
     away: Away  # what may be done while the store is away
     warns: bool  # whether any budget may have to be told of
@@ -126,8 +125,7 @@ def terms_of(
         counts_tokens=any(limit.unit != "Requests" for _, limit in rules.limits),
         slots=() if key.max_parallel_requests is None else (Slot(names.slots(key.id), key.max_parallel_requests),),
         ceiling=min(named, default=None),
-        bounded=bool(rules.budgets) or key.max_tokens_per_request is not None,
-        priced=any(budget.unit == "Cost" and not budget.unpriced_allowed for budget in rules.budgets),
+        bounded=any(line.enforced for line in lines) or key.max_tokens_per_request is not None,
         cost_held=any(
             line.enforced and line.budget.unit == "Cost" and not line.budget.unpriced_allowed for line in lines
         ),

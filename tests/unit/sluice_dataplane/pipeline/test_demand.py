@@ -165,6 +165,31 @@ def test_an_unpriced_target_is_no_target_for_a_cost_budget() -> None:
     assert caught.value.code == "model_unpriced"
 
 
+REFUSES_NOBODY: list[dict[str, Any]] = [{"mode": "Observe"}, {"on_exhausted": "Warn"}]
+
+
+@pytest.mark.parametrize("changes", REFUSES_NOBODY)
+def test_a_budget_that_refuses_nobody_takes_calls_without_a_price(changes: dict[str, Any]) -> None:
+    """No target is left out and no call refused, unless another Budget holds the cost."""
+    quiet, the_model = budget(**changes), model(targets=(Target(name="u", upstream_id="up"),))
+    found = demand(the_budgets=(quiet,), the_model=the_model)
+
+    assert [each.target.name for each in found.plan.candidates] == ["u"]
+    assert not found.reservation.charges[0].amount
+    with pytest.raises(InvalidRequestError, match="no price"):
+        demand(the_budgets=(quiet, budget(id="b2")), the_model=the_model)
+
+
+@pytest.mark.parametrize("changes", REFUSES_NOBODY)
+def test_a_budget_that_refuses_nobody_leaves_bodies_alone(changes: dict[str, Any]) -> None:
+    """No ceiling is set, unless another Budget, or the key, needs one."""
+    quiet = budget(**changes)
+
+    assert demand(the_budgets=(quiet,), the_model=model(max_output_tokens=9)).ceiling is None
+    assert demand(the_budgets=(quiet, budget(id="b2"))).ceiling == 4_096
+    assert demand(key(budget_ids=("bud1",), max_tokens_per_request=7), (quiet,)).ceiling == 7
+
+
 @pytest.mark.parametrize(
     ("target", "changes"),
     [

@@ -62,12 +62,24 @@ def test_a_rate_refusal_carries_the_exact_wait() -> None:
 def test_an_admitted_call_is_told_its_rates_and_warned_of_budgets() -> None:
     """x-ratelimit-* headers always; a budget's header once a threshold for it is passed."""
     found = demand(key(budget_ids=("bud1",), limits=(RPM,)), (budget(amount=100, header_percents=(80, 90)),))
-    quiet = dict(granted_headers(found, Held((RateState(59, 1_000),), (21,))))
-    loud = dict(granted_headers(found, Held((RateState(59, 1_000),), (20,))))
+    mine = found.reservation.charges[0].amount
+    quiet = dict(granted_headers(found, Held((RateState(59, 1_000),), (21 - mine,))))
+    loud = dict(granted_headers(found, Held((RateState(59, 1_000),), (20 - mine,))))
 
     assert quiet["x-ratelimit-remaining-requests"] == "59"
     assert "x-sluice-budget-warning" not in quiet
     assert loud["x-sluice-budget-warning"] == "team/month; used=80%"
+
+
+@pytest.mark.parametrize(("used", "warning"), [(0, None), (99, None), (100, "used=100%"), (250, "used=250%")])
+def test_a_warning_does_not_count_the_call_it_is_told_with(used: int, warning: str | None) -> None:
+    """The hold is the most that the call may come to: the first call to a small Budget has used nothing of it."""
+    found = demand(the_budgets=(budget(amount=100, on_exhausted="Warn"),))
+    mine = found.reservation.charges[0].amount
+    told = dict(granted_headers(found, Held((), (100 - used - mine,)))).get("x-sluice-budget-warning")
+
+    assert mine > 100
+    assert told == (None if warning is None else f"team/month; {warning}")
 
 
 def test_a_rolling_budget_frees_gradually() -> None:
