@@ -1,7 +1,9 @@
 """Budget windows: which span of time a moment falls in.
 
 Windows are half-open ``[start, end)`` and contiguous in the calendar of a named time zone, so that daylight
-saving makes a day of 23 or 25 hours and never a gap.  The id names the window in counters and in statuses.
+saving makes a day of 23 or 25 hours and never a gap.  The id names the window in counters and in statuses: windows of
+different spans have different ids, whatever periods they are of, so that a period that is changed begins at nothing.
+An id is made of letters, digits and ``-_+/@``, never of a colon, which parts the names of counters.
 
 A rolling period has one window that moves.  What was spent is kept in buckets, each a sixtieth of the period long, and
 a bucket counts until its end is a whole period ago: no span of that length ever holds more than the limit, and what
@@ -164,14 +166,21 @@ def _next(period: Period, start: dt.date) -> dt.date:
 
 
 def _window_id(period: Period, start: dt.date) -> str:
+    """Such as 2026-11; what is not usual is said: month-2026-11-15, 2026-11@Europe/Helsinki."""
+    # Zones are told apart by name: two that have had the same midnights so far may part tomorrow.
+    named = _day_id(period, start)
+    return named if period.time_zone == "UTC" else f"{named}@{period.time_zone}"
+
+
+def _day_id(period: Period, start: dt.date) -> str:
     match period.unit:
         case "Day":
             return start.isoformat()
         case "Week":
             year, week, _ = start.isocalendar()
-            return f"{year}-W{week:02d}" if period.start_day == 1 else start.isoformat()
+            return f"{year}-W{week:02d}" if period.start_day == 1 else f"week-{start.isoformat()}"
         case "Month":
-            return f"{start:%Y-%m}" if period.start_day == 1 else start.isoformat()
+            return f"{start:%Y-%m}" if period.start_day == 1 else f"month-{start.isoformat()}"
         case "Quarter":
             return f"{start.year}-Q{(start.month - 1) // 3 + 1}"
         case _:

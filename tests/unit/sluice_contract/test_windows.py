@@ -1,6 +1,7 @@
 """Budget windows."""
 
 import datetime as dt
+import re
 import zoneinfo
 from typing import Final, get_args
 
@@ -45,6 +46,7 @@ periods = st.sampled_from(UNITS).flatmap(
         Period, unit=st.just(unit), time_zone=st.sampled_from(ZONES), start_day=DAYS.get(unit, st.just(1))
     )
 )
+rolling = st.integers(60_000, 400 * DAY_MS).map(lambda length_ms: Period(rolling_ms=length_ms))
 moments = st.integers(ms("1995-01-01T00:00:00Z"), ms("2060-01-01T00:00:00Z"))
 
 
@@ -83,6 +85,43 @@ def test_every_moment_is_in_exactly_one_window(period: Period, now_ms: int, into
     assert len({before.id, window.id, following.id}) == 3
     assert window_at(period, other_ms) == window
     assert span_at(period, now_ms) == window
+
+
+any_period = st.one_of(periods, periods, periods, rolling, st.just(Period()))
+
+
+@settings(deadline=None, max_examples=2_000)
+@given(one=any_period, other=any_period, now_ms=turns(), later_ms=st.integers(0, 400 * DAY_MS))
+@example(Period(unit="Month"), Period(unit="Month", time_zone="Europe/Helsinki"), ms("2026-11-21T08:00:00Z"), 0)
+@example(Period(unit="Day"), Period(unit="Month", start_day=15), ms("2026-11-15T08:00:00Z"), 0)
+@example(Period(unit="Week", start_day=7), Period(unit="Month", start_day=15), ms("2026-11-15T08:00:00Z"), 0)
+def test_windows_of_different_spans_have_different_ids(one: Period, other: Period, now_ms: int, later_ms: int) -> None:
+    """A Budget whose period is changed begins at nothing: no two periods call different windows the same."""
+    first, second = window_at(one, now_ms), window_at(other, now_ms + later_ms)
+    if one.rolling_ms is not None:
+        assert (first.id == second.id) == (one == other)
+    elif first.id == second.id:
+        assert first == second
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Helsinki"])
+def test_no_two_days_of_a_year_share_an_id_for_different_windows(zone: str) -> None:
+    """Every unit with every start day, on each day of a leap year: an id stands for one span."""
+    spans: dict[str, tuple[int, int]] = {}
+    starts: dict[CalendarUnit, int] = {"Week": 7, "Month": 28}
+    every = [Period(unit=unit, time_zone=zone, start_day=n + 1) for unit in UNITS for n in range(starts.get(unit, 1))]
+    for day in range(366):
+        for period in every:
+            window = window_at(period, ms("2028-01-01T12:00:00Z") + day * DAY_MS)
+            assert spans.setdefault(window.id, (window.start_ms, window.end_ms)) == (window.start_ms, window.end_ms)
+
+
+@given(period=any_period, now_ms=moments)
+@example(period=Period(unit="Month", start_day=28, time_zone="America/Argentina/Buenos_Aires"), now_ms=0)
+@example(period=Period(unit="Week", start_day=7, time_zone="Etc/GMT+12"), now_ms=0)
+def test_an_id_can_be_part_of_a_name(period: Period, now_ms: int) -> None:
+    """Ids hold nothing that parts a counter's name, or that a pattern of Redis would take for more than itself."""
+    assert re.fullmatch(r"[A-Za-z0-9_+/@-]{1,100}", window_at(period, now_ms).id)
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -140,22 +179,22 @@ def test_window_of_a_unit(unit: CalendarUnit, now: str, identity: str, start: st
 @pytest.mark.parametrize(
     ("now", "identity"),
     [
-        ("2026-03-27T23:59:59Z", "2026-02-28"),
-        ("2026-03-28T00:00:00Z", "2026-03-28"),
-        ("2026-01-01T00:00:00Z", "2025-12-28"),
+        ("2026-03-27T23:59:59Z", "month-2026-02-28"),
+        ("2026-03-28T00:00:00Z", "month-2026-03-28"),
+        ("2026-01-01T00:00:00Z", "month-2025-12-28"),
     ],
 )
 def test_billing_month_begins_on_its_own_day(now: str, identity: str) -> None:
-    """A month that begins on the 28th runs over the end of February and of the year; its id is its first day."""
+    """A month that begins on the 28th runs over the end of February and of the year; its id says its first day."""
     assert window_at(Period(unit="Month", start_day=28), ms(now)).id == identity
 
 
 @pytest.mark.parametrize(
     ("start_day", "now", "identity"),
     [
-        (7, "2026-11-21T23:59:59Z", "2026-11-15"),  # a Saturday: the last day of a week that begins on Sunday
-        (7, "2026-11-22T00:00:00Z", "2026-11-22"),
-        (2, "2027-01-04T12:00:00Z", "2026-12-29"),  # Monday is the last day of a week that begins on Tuesday
+        (7, "2026-11-21T23:59:59Z", "week-2026-11-15"),  # a Saturday: the last day of a week that begins on Sunday
+        (7, "2026-11-22T00:00:00Z", "week-2026-11-22"),
+        (2, "2027-01-04T12:00:00Z", "week-2026-12-29"),  # Monday is the last day of a week that begins on Tuesday
         (1, "2027-01-04T12:00:00Z", "2027-W01"),
     ],
 )
@@ -175,8 +214,8 @@ def test_same_moment_is_another_day_elsewhere() -> None:
     """The zone decides: while it is still Monday in New York it is Tuesday in Helsinki."""
     now_ms = ms("2026-09-01T00:30:00Z")
 
-    assert window_at(Period(unit="Month", time_zone="America/New_York"), now_ms).id == "2026-08"
-    assert window_at(Period(unit="Month", time_zone="Europe/Helsinki"), now_ms).id == "2026-09"
+    assert window_at(Period(unit="Month", time_zone="America/New_York"), now_ms).id == "2026-08@America/New_York"
+    assert window_at(Period(unit="Month", time_zone="Europe/Helsinki"), now_ms).id == "2026-09@Europe/Helsinki"
 
 
 @pytest.mark.parametrize("now_ms", [0, ms("2026-01-01T00:00:00Z"), NEVER_MS - 1])
@@ -190,9 +229,6 @@ def test_unknown_zone_is_an_error() -> None:
     """A zone that is not known here is never silently UTC."""
     with pytest.raises(zoneinfo.ZoneInfoNotFoundError):
         window_at(Period(unit="Day", time_zone="Mars/Olympus"), 0)
-
-
-rolling = st.integers(60_000, 400 * DAY_MS).map(lambda length_ms: Period(rolling_ms=length_ms))
 
 
 @settings(deadline=None, max_examples=2_000)
