@@ -102,6 +102,9 @@ class _TotalCost(msgspec.Struct, gc=False):
     upstream_inference_cost: msgspec.Raw = _ABSENT
 
 
+_NO_INPUTS: Final = _InputDetails()
+_NO_OUTPUTS: Final = _OutputDetails()
+
 _with_usage: Final = msgspec.json.Decoder(_WithUsage)
 _chunk: Final = msgspec.json.Decoder(_Chunk)
 _plain: Final = msgspec.json.Decoder(_Plain)
@@ -216,14 +219,12 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
         reported = total - output
     if reported is None or reported < 0 or output < 0:
         return None
-    inputs, outputs = (
-        usage.prompt_tokens_details or _InputDetails(),
-        usage.completion_tokens_details or _OutputDetails(),
-    )
+    inputs, outputs = usage.prompt_tokens_details or _NO_INPUTS, usage.completion_tokens_details or _NO_OUTPUTS
     cached = inputs.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens
     cached = cached or usage.cache_read_input_tokens or 0
     write = inputs.cache_write_tokens or inputs.cache_creation_tokens or usage.cache_creation_input_tokens or 0
     writes = usage.cache_creation or inputs.cache_creation_token_details
+    audio = inputs.cached_tokens_details
     beside = 0 if total is None else max(total - reported - output, 0)
     if beside and beside == (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0):
         reported += beside
@@ -236,7 +237,7 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
         cache_write=_within(write, reported),
         cache_write_1h=_within(writes.ephemeral_1h_input_tokens or 0, write) if writes else 0,
         audio_input=_within(inputs.audio_tokens or 0, reported),
-        cached_audio=_within((inputs.cached_tokens_details or _CachedDetails()).audio_tokens or 0, cached),
+        cached_audio=_within(0 if audio is None else audio.audio_tokens or 0, cached),
         image_input=_within(inputs.image_tokens or 0, reported),
         reasoning=_within(outputs.reasoning_tokens or usage.reasoning_tokens or 0, output),
         audio_output=_within(outputs.audio_tokens or 0, output),
@@ -245,7 +246,7 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
 
 
 def _within(part: int, whole: int) -> int:
-    return min(max(part, 0), max(whole, 0))
+    return min(part, max(whole, 0)) if part > 0 else 0
 
 
 def _cost(usage: _Usage) -> int | None:
@@ -260,7 +261,7 @@ def _cost(usage: _Usage) -> int | None:
     if usage.cost_in_usd_ticks is not _ABSENT:
         ticks = _number(usage.cost_in_usd_ticks)
         return None if ticks is None else _whole(ticks / _TICKS_PER_NUSD)
-    return _nusd(usage.estimated_cost)
+    return None if usage.estimated_cost is _ABSENT else _nusd(usage.estimated_cost)
 
 
 def _part_of(raw: msgspec.Raw) -> _TotalCost:

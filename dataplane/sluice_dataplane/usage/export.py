@@ -22,6 +22,7 @@ from sluice_dataplane.usage.journal import Fsync, Journal
 
 PAUSE_S: Final = 1.0  # when all was exported, or the disk is full
 BREATH_S: Final = 0.005  # between blocks, when there is much to do: calls come first
+MARK_EVERY_MS: Final = 1_000  # a crash costs reading so much of the journal again
 EXPIRE_EVERY_MS: Final = 60_000
 MARK_NAME: Final = "exported"  # in the journal's directory: it goes with the journal
 
@@ -69,6 +70,7 @@ class Exporter:
         self._files: Files | None = None
         self._place: Place | None = None
         self._marked = Place("")
+        self._marked_ms = 0
         self._expired_ms = 0
         self._failing = ""
         self._turn = threading.Lock()  # a step that was cancelled goes on in its thread
@@ -121,8 +123,9 @@ class Exporter:
         if block.records:
             self._files.append(b"".join(block.records), now_ms=now_ms)
         self._journal.exported, self._place = block.sequence, block.place
-        if block.place != self._marked:
+        if block.place != self._marked and (block.ended or now_ms >= self._marked_ms + MARK_EVERY_MS):
             self._write_mark(Mark(block.sequence, block.place, self._files.name))
+            self._marked_ms = now_ms
         if now_ms >= self._expired_ms + EXPIRE_EVERY_MS:
             self._expired_ms = now_ms
             self._files.expire(now_ms=now_ms, keep_ms=self._keep.age_ms, keep_bytes=self._keep.total_bytes)
