@@ -94,8 +94,8 @@ def reserved(reservation: Reservation, reply: Any) -> Held | Refused:  # noqa: A
             return Refused("rate", index, gcra.ceil_ms(wait))
         case [b"slot", index]:
             return Refused("slot", index, None)
-        case [b"charge", index, available]:
-            return Refused("charge", index, None, available)
+        case [b"charge", index, available, *bucket]:
+            return Refused("charge", index, None, available, *bucket)
         case [b"fenced"]:
             raise FencedError
         case [b"settled"]:

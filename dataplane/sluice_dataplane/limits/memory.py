@@ -88,7 +88,8 @@ class MemoryStore:
             account = self._accounts.get(charge.account)
             available = charge.limit if account is None else charge.limit - account.taken(charge)
             if charge.amount > available and charge.enforced:
-                return Refused("charge", index, None, available)
+                gone = charge.bucket if account is None else account.last_to_go(charge, charge.amount - available)
+                return Refused("charge", index, None, available, gone)
         return None
 
     def _take(self, reservation: Reservation, now_ms: int, *, forced: bool) -> Held:

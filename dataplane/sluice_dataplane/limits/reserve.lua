@@ -5,7 +5,7 @@
 --          sets; then per bucket: cost us, burst us; per slot set: limit; per account: amount, limit, expires at ms,
 --          1 if the limit is enforced, '' or the bucket of a rolling window, the oldest of its buckets that counts
 -- returns  {'held', debt us per bucket .., taken per account ..} | {'settled'} | {'hello'} | {'fenced'}
---          | {'rate', i, us to wait} | {'slot', i} | {'charge', i, available}        (i from 0)
+--          | {'rate', i, us to wait} | {'slot', i} | {'charge', i, available, bucket with which enough goes}
 local store, state = redis.call('HMGET', KEYS[1], 'run', 'fence'), redis.call('HGET', KEYS[4], 'state')
 local buckets, slots, lease, a = 4 + ARGV[7], 4 + ARGV[7] + ARGV[8], now_ms + ARGV[4], 9
 local asks, out, expires_ms = not state and ARGV[6] ~= '1', {'held'}, lease + 86400000
@@ -34,7 +34,8 @@ for k = 5, #KEYS do
   else
     local taken, known = standing(key, ARGV[a + 4], ARGV[a + 5])
     local free, amount = ARGV[a + 1] - taken, ARGV[a] + 0
-    if asks and ARGV[a + 3] == '1' and amount > free then return {'charge', k - slots - 1, free} end
+    local full = asks and ARGV[a + 3] == '1' and amount > free
+    if full then return {'charge', k - slots - 1, free, last_to_go(key, ARGV[a + 4], ARGV[a + 5], amount - free)} end
     write('HINCRBY', key, 'held', amount)
     keep(KEYS[3], key, ARGV[a + 2], known)
     hold[#hold + 1], hold[#hold + 2], expires_ms = key, amount, math.max(expires_ms, ARGV[a + 2])

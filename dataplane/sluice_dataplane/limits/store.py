@@ -110,12 +110,14 @@ class Refused(_Value, frozen=True, gc=False):
 
     ``index`` points into the reservation's rates, slots or charges, whichever ``kind`` names.  ``retry_after_ms``
     is exact for rates, None where no wait is known to help.  ``available`` is what the charge could still have held.
+    Where the window of its account rolls, it fits once all up to ``bucket`` has ceased to count, if nothing is added.
     """
 
     kind: Literal["rate", "slot", "charge"]
     index: int
     retry_after_ms: int | None
     available: int = 0
+    bucket: int | None = None
 
 
 class KeyUsage(_Value, frozen=True, gc=False):

@@ -22,6 +22,17 @@ class Tally:
             taken -= sum(spent for bucket, spent in self.buckets.items() if bucket < charge.oldest)
         return taken
 
+    def last_to_go(self, charge: Charge, short: int) -> int | None:
+        """The bucket with which *short* or more has ceased to count; None where the window does not roll.
+
+        Where what is posted is not enough it is the one of *charge*: what is held now is spent in it at the latest.
+        """
+        for bucket, spent in sorted(self.buckets.items()) if self.buckets and charge.bucket is not None else ():
+            short -= spent if bucket >= charge.oldest else 0
+            if short <= 0:
+                return bucket
+        return charge.bucket
+
     def hold(self, charge: Charge) -> None:
         """Hold what *charge* says, and forget the buckets that do not count any more."""
         self.held += charge.amount

@@ -77,7 +77,7 @@ class Admission:
                     self._void(taken)
                 taken, outcome = await self._take(call, instead)
         if isinstance(outcome, Refused):
-            raise refusal(taken, outcome, now_ms=call.now_ms)
+            raise refusal(taken, outcome, now_ms=call.now_ms, ever=self._demands.ever_fits(call, taken, outcome))
         return Admitted(taken, granted_headers(taken, outcome), ids)
 
     def _void(self, taken: Demand) -> None:

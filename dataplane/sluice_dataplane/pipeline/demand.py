@@ -10,7 +10,7 @@ import msgspec
 from sluice_contract.snapshot import Limit, Model
 from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan
-from sluice_dataplane.limits.store import Reservation
+from sluice_dataplane.limits.store import Refused, Reservation
 from sluice_dataplane.pipeline.amounts import Call, charges_of, costed, draft_of
 from sluice_dataplane.pipeline.terms import Terms, Windows, attempt_limits, rate_of, terms_of
 from sluice_dataplane.usage.bounds import Bound, bound_of
@@ -113,6 +113,13 @@ class Demands:
         return self._demand(
             call, demand.terms, demand.plan, bound, most, ceiling, hold_id=demand.reservation.id, clamped=True
         )
+
+    def ever_fits(self, call: Call, demand: Demand, refused: Refused) -> bool:
+        """Whether *demand*, which was *refused*, would find room in a limit of which nothing is taken."""
+        if refused.kind != "charge":
+            return True
+        charge = demand.reservation.charges[refused.index]
+        return charge.amount <= charge.limit or self.clamped(call, demand, refused.index, charge.limit) is not None
 
     def elsewhere(self, call: Call, demand: Demand) -> Demand | None:
         """*demand* for the next candidate, without the first one; None where there is no other."""

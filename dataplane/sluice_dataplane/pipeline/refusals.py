@@ -6,7 +6,7 @@ from typing import Final
 
 from sluice_contract.money import format_usd
 from sluice_contract.snapshot import Budget, Limit
-from sluice_contract.windows import BUCKETS
+from sluice_contract.windows import counts_until_ms
 from sluice_dataplane.errors import BudgetExhaustedError, GatewayError, JournalError, RateLimitedError, UnavailableError
 from sluice_dataplane.exchange import Headers
 from sluice_dataplane.limits.store import Held, Refused
@@ -17,10 +17,14 @@ SLOT_RETRY_MS: Final = 1_000
 AWAY_RETRY_S: Final = (1, 5)  # drawn from, so that not all come back at once
 
 
-def refusal(demand: Demand, refused: Refused, *, now_ms: int) -> GatewayError:
-    """What the client is told when the store refuses *demand*: which rule, and when another try is worth it."""
+def refusal(demand: Demand, refused: Refused, *, now_ms: int, ever: bool = True) -> GatewayError:
+    """What the client is told when the store refuses *demand*: which rule, and when another try is worth it.
+
+    *ever* False: the whole limit of the Budget does not hold it.
+    """
     if refused.kind == "charge":
-        return _exhausted(demand.terms.lines[refused.index], refused, now_ms)
+        line, amount = demand.terms.lines[refused.index], demand.reservation.charges[refused.index].amount
+        return _exhausted(line, refused, now_ms) if ever else _too_large(line, amount)
     if refused.kind == "slot":
         limit = demand.reservation.slots[refused.index].limit
         message = f"This key already has {limit} calls in flight, which is its limit."
@@ -52,30 +56,45 @@ def _told(rule: Limit) -> str:
     return f"{rule.name!r}: {rule.amount} {rule.unit} per {rule.window_ms / 1000:g} s"
 
 
+def _too_large(line: Line, amount: int) -> BudgetExhaustedError:
+    """No reset helps: the call may come to more than there ever is."""
+    budget = line.budget
+    may = "" if budget.mode == "PostCharge" else f", and this call may come to {_in_unit(budget, amount)}"
+    message = f"The Budget {budget.namespace}/{budget.name} never holds this call: its whole limit is "
+    return BudgetExhaustedError(f"{message}{_in_unit(budget, line.limit)}{may}.", headers=_spent_headers(budget))
+
+
 def _exhausted(line: Line, refused: Refused, now_ms: int) -> BudgetExhaustedError:
     budget = line.budget
-    amount: Callable[[int], str] = format_usd if budget.unit == "Cost" else str
-    unit = "USD" if budget.unit == "Cost" else budget.unit
-    frees_ms = _frees_ms(line)
-    left = f"{amount(max(refused.available, 0))} {unit} are left of {amount(line.limit)} {unit}"
+    frees_ms = _frees_ms(line, refused)
+    left = f"{_in_unit(budget, max(refused.available, 0))} are left of {_in_unit(budget, line.limit)}"
     message = f"The Budget {budget.namespace}/{budget.name} does not hold this call: {left} "
-    headers: Headers = (("x-should-retry", "false"), ("x-sluice-budget", f"{budget.namespace}/{budget.name}"))
+    headers = _spent_headers(budget)
     if frees_ms is None:
         return BudgetExhaustedError(f"{message}in the window {line.window.id}; it does not reset.", headers=headers)
-    at = dt.datetime.fromtimestamp(frees_ms / 1000, dt.UTC).isoformat(timespec="seconds")
+    at = dt.datetime.fromtimestamp(-(-frees_ms // 1000), dt.UTC).isoformat(timespec="seconds")
     headers += (("x-sluice-budget-reset", at), *_retry_after(frees_ms - now_ms))
     if budget.period.rolling_ms is None:
         return BudgetExhaustedError(f"{message}in the window {line.window.id}; it resets at {at}.", headers=headers)
     span = dt.timedelta(milliseconds=budget.period.rolling_ms)
-    message += f"in the last {span}; it frees gradually, the earliest at {at}."
+    message += f"in the last {span}; it frees gradually, enough for this call at {at}."
     return BudgetExhaustedError(message, headers=headers)
 
 
-def _frees_ms(line: Line) -> int | None:
-    """When the Budget may hold more than now; None where time brings nothing."""
+def _in_unit(budget: Budget, amount: int) -> str:
+    return f"{format_usd(amount)} USD" if budget.unit == "Cost" else f"{amount} {budget.unit}"
+
+
+def _spent_headers(budget: Budget) -> Headers:
+    return (("x-should-retry", "false"), ("x-sluice-budget", f"{budget.namespace}/{budget.name}"))
+
+
+def _frees_ms(line: Line, refused: Refused) -> int | None:
+    """When the Budget holds the call, if nothing else is spent; None where time brings nothing."""
     period = line.budget.period
-    if period.rolling_ms is not None:  # the oldest bucket counts until its end is a whole period ago
-        return (line.oldest + 1) * max(period.rolling_ms // BUCKETS, 1) + period.rolling_ms
+    bucket = line.bucket if refused.bucket is None else refused.bucket
+    if bucket is not None:
+        return counts_until_ms(period, bucket)
     return None if period.unit is None else line.window.end_ms
 
 

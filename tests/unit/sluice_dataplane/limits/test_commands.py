@@ -134,6 +134,14 @@ def test_an_unknown_answer_is_an_error(reply: Any) -> None:
         assert not caught.value.transient
 
 
+def test_a_full_account_says_what_is_left_and_what_must_go() -> None:
+    """No bucket where the window does not roll."""
+    reservation = take("h", charge(1))
+
+    assert commands.reserved(reservation, [b"charge", 0, 5]) == Refused("charge", 0, None, 5)
+    assert commands.reserved(reservation, [b"charge", 0, 5, 77]) == Refused("charge", 0, None, 5, 77)
+
+
 def test_waits_are_rounded_up() -> None:
     """A wait of a microsecond is a millisecond: nobody is told to come back too early."""
     assert commands.reserved(take("h", rate()), [b"rate", 0, 1]) == Refused("rate", 0, 1)

@@ -15,7 +15,7 @@ async def test_what_left_the_window_does_not_count(stand: Stand) -> None:
     refused = await stand.store.reserve(take("i", charge(200, bucket=61, oldest=1)))
     held = await stand.store.reserve(take("j", charge(200, bucket=62, oldest=2)))
 
-    assert refused == Refused("charge", 0, None, 100)
+    assert refused == Refused("charge", 0, None, 100, 1)
     assert held == Held((), (200,))
     assert await stand.account() == Account(600, 200, 0)
 
@@ -29,7 +29,7 @@ async def test_what_a_call_spends_is_posted_to_its_own_bucket(stand: Stand) -> N
     await stand.settle(end(early, 500))
     before = await stand.store.reserve(take("i", charge(101, bucket=9, oldest=1)))
 
-    assert before == Refused("charge", 0, None, 100)
+    assert before == Refused("charge", 0, None, 100, 1)
     assert await stand.store.reserve(take("j", charge(600, bucket=9, oldest=2))) == Held((), (0,))
 
 
@@ -39,8 +39,34 @@ async def test_holds_count_in_whatever_bucket(stand: Stand) -> None:
     await stand.store.reserve(take("i", charge(300, bucket=2)))
     await stand.store.reap()
 
-    assert await stand.store.reserve(take("j", charge(101, bucket=90, oldest=80))) == Refused("charge", 0, None, 100)
+    refused = await stand.store.reserve(take("j", charge(101, bucket=90, oldest=80)))
+    assert refused == Refused("charge", 0, None, 100, 90)
     assert await stand.account() == Account(0, 300, 600)
+
+
+@pytest.mark.parametrize(
+    ("amount", "bucket"),
+    [(101, 9), (400, 9), (401, 10), (700, 10), (701, 60), (850, 60), (851, 63), (1_000, 63)],
+)
+async def test_a_refusal_says_with_which_bucket_enough_is_gone(stand: Stand, amount: int, bucket: int) -> None:
+    """The first that frees enough together with those before it; the present one where what is held has to end too."""
+    for spent, at in ((999, 2), (150, 60), (300, 9), (300, 10)):
+        await stand.settle(end(take(f"h{at}", charge(0, bucket=at)), spent))
+    await stand.store.reserve(take("held", charge(150, bucket=61, oldest=3)))
+    refused = await stand.store.reserve(take("i", charge(amount, bucket=63, oldest=3)))
+
+    assert refused == Refused("charge", 0, None, 100, bucket)
+
+
+async def test_a_rolling_window_full_of_holds_is_free_when_they_have_gone(stand: Stand) -> None:
+    """What is held is spent in the present bucket at the latest; of windows that do not roll nothing is said."""
+    await stand.store.reserve(take("h", charge(1_000, bucket=5), charge(1_000, name="b")))
+
+    assert await stand.store.reserve(take("i", charge(1, bucket=7))) == Refused("charge", 0, None, 0, 7)
+    assert await stand.store.reserve(take("j", charge(1, name="b"))) == Refused("charge", 0, None, 0)
+    assert await stand.store.reserve(take("k", charge(1_001, 1_000, name="new", bucket=8))) == Refused(
+        "charge", 0, None, 1_000, 8
+    )
 
 
 async def test_a_settlement_of_a_bucket_long_gone_does_not_count(stand: Stand) -> None:

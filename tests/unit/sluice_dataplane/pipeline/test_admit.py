@@ -306,6 +306,14 @@ class TestAway:
         assert (rooms.upstreams.asked, rooms.held(), rooms.running()) == ([], 0, 0)
 
 
+async def test_a_call_that_never_fits_is_not_told_when_to_come_back(tmp_path: Path) -> None:
+    """Larger than the whole Budget: the reset would not help, and none is named."""
+    told = await Rooms(tmp_path, world(budget(unit="InputTokens", amount=9))).call()
+
+    assert (told.status, told.code) == (429, "insufficient_quota")
+    assert not {"retry-after", "retry-after-ms", "x-sluice-budget-reset"} & told.headers.keys()
+
+
 async def test_a_hundred_at_once_never_overspend(tmp_path: Path) -> None:
     """A Budget for ten, a hundred clients: ten are served, the others hear which Budget and when it resets."""
     rooms = Rooms(tmp_path, world(budget(unit="Requests", amount=10)))

@@ -9,6 +9,7 @@ from sluice_contract import names
 from sluice_contract.snapshot import Adjustment, Limit, Price, Target
 from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
 from sluice_dataplane.exchange import Ask, Plan, Principal
+from sluice_dataplane.limits.store import Refused
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.demand import Demand, Demands
 from sluice_dataplane.pipeline.resolve import resolve
@@ -339,6 +340,19 @@ def test_a_ceiling_is_clamped_to_what_fits_and_not_below_use() -> None:
     assert ceiling(0, 10**9) is None, "what fits is no reason for a clamp"
     named = msgspec.structs.replace(call, ask=Ask(model="echo", max_output_tokens=4_096))
     assert DEMANDS.clamped(named, whole, 0, 700) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "named", "ever"),
+    [(188 + 4_096, 4_096, True), (188 + 4_095, 4_096, False), (188 + 256, None, True), (188 + 255, None, False)],
+)
+def test_a_call_fits_in_some_window_if_a_whole_limit_holds_it(limit: int, named: int | None, ever: bool) -> None:
+    """With a lower ceiling where the client named none; whatever is left now."""
+    ask = Ask(model="echo", max_output_tokens=named)
+    call, plan = called(the_budgets=(budget(unit="TotalTokens", amount=limit),), ask=ask)
+
+    assert DEMANDS.ever_fits(call, DEMANDS.of(call, plan), Refused("charge", 0, None, available=0)) is ever
+    assert DEMANDS.ever_fits(call, DEMANDS.of(call, plan), Refused("slot", 0, None))
 
 
 def test_a_clamp_is_shared_among_the_choices() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from sluice_contract.snapshot import Limit, Target
-from sluice_contract.windows import Period
+from sluice_contract.windows import Period, counts_until_ms, rolling_bucket
 from sluice_dataplane.errors import JournalError
 from sluice_dataplane.exchange import Ask, Principal
+from sluice_dataplane.limits.memory import MemoryStore
 from sluice_dataplane.limits.store import Held, RateState, Refused
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.demand import Demand, Demands
@@ -83,15 +84,52 @@ def test_a_warning_does_not_count_the_call_it_is_told_with(used: int, warning: s
 
 
 def test_a_rolling_budget_frees_gradually() -> None:
-    """Nothing resets: the client hears when the oldest of what was spent no longer counts, and not to retry before."""
-    found = demand(the_budgets=(budget(period=Period(rolling_ms=86_400_000)),))
-    error = refusal(found, Refused("charge", 0, None, available=0), now_ms=NOW_MS)
+    """Nothing resets: the client hears when enough of what was spent no longer counts, and not to retry before."""
+    period = Period(rolling_ms=86_400_000)
+    found = demand(the_budgets=(budget(period=period),))
+    bucket = rolling_bucket(period, NOW_MS)[0] - 20
+    error = refusal(found, Refused("charge", 0, None, available=0, bucket=bucket), now_ms=NOW_MS)
     headers = dict(error.headers)
-    frees_ms = found.terms.lines[0].window.end_ms
 
-    assert "in the last 1 day, 0:00:00; it frees gradually, the earliest at" in error.message
+    assert "in the last 1 day, 0:00:00; it frees gradually, enough for this call at" in error.message
     assert (error.code, headers["x-should-retry"]) == ("insufficient_quota", "false")
-    assert int(headers["retry-after-ms"]) == frees_ms - NOW_MS <= 86_400_000 // 60
+    assert int(headers["retry-after-ms"]) == counts_until_ms(period, bucket) - NOW_MS
+    assert headers["x-sluice-budget-reset"] in error.message
+
+
+def test_a_day_that_was_spent_a_moment_ago_is_over_tomorrow() -> None:
+    """A store that knows buckets, and a client that is told of them: a day, and not minutes."""
+    store, found = MemoryStore(lambda: NOW_MS), demand(the_budgets=(budget(period=Period(rolling_ms=86_400_000)),))
+    (charge,) = found.reservation.charges
+    store.post(charge.account, charge.limit, charge.expires_at_ms, charge.bucket)
+    refused = store.reserve_now(found.reservation)
+
+    assert isinstance(refused, Refused)
+    wait_ms = int(dict(refusal(found, refused, now_ms=NOW_MS).headers)["retry-after-ms"])
+    assert 86_400_000 < wait_ms <= 86_400_000 * 61 // 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"amount": 1_000}, "0.000001 USD, and this call may come to 0.002485800 USD."),
+        (
+            {"amount": 1_000, "period": Period(rolling_ms=60_000)},
+            "0.000001 USD, and this call may come to 0.002485800 USD.",
+        ),
+        ({"unit": "TotalTokens", "amount": 9}, "9 TotalTokens, and this call may come to 4284 TotalTokens."),
+        ({"mode": "PostCharge", "amount": 0}, "its whole limit is 0.000000 USD."),
+    ],
+)
+def test_a_call_that_never_fits_is_not_told_to_wait(changes: dict[str, Any], told: str) -> None:
+    """It may come to more than the whole limit: the reset would not help, so none is named."""
+    found = demand(the_budgets=(budget(**changes),))
+    error = refusal(found, Refused("charge", 0, None, available=3), now_ms=NOW_MS, ever=False)
+
+    assert error.code == "insufficient_quota"
+    assert error.message.startswith("The Budget team/month never holds this call")
+    assert error.message.endswith(told)
+    assert dict(error.headers) == {"x-should-retry": "false", "x-sluice-budget": "team/month"}
 
 
 def test_a_target_over_its_own_limit_names_it_but_not_as_the_keys() -> None:
