@@ -104,8 +104,8 @@ def usage(  # noqa: PLR0913, PLR0917  # its options
         typer.Option(exists=True, file_okay=False, help="What `sluice serve DIR` keeps by default for this DIR."),
     ] = None,
     redis: Annotated[str, typer.Option(metavar="URL", help="A Redis, for its stream of records.")] = "",
-    since: Annotated[str | None, typer.Option(help="Only calls from then on: 2026-11, 2026-11-30T12:00.")] = None,
-    until: Annotated[str | None, typer.Option(help="Only calls before then.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only calls admitted from then on: 2026-11, 2026-11-30.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only calls admitted before then.")] = None,
     by: Annotated[list[str] | None, typer.Option(help="What to sum by, with commas between. [default: key]")] = None,
     format: Annotated[  # noqa: A002  # the option's name
         Literal["table", "csv", "json"], typer.Option(help="How to say it.")

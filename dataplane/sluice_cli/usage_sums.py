@@ -46,14 +46,15 @@ Group = tuple[str | None, ...]  # one value per dimension that was asked for; No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to sum: by which of DIMENSIONS, and records of which moments (``since_ms <= at < until_ms``)."""
+    """What to sum: by which of DIMENSIONS, and calls admitted when (``since_ms <= admitted < until_ms``)."""
 
     by: tuple[str, ...] = ()
     since_ms: int | None = None
     until_ms: int | None = None
 
-    def holds(self, at_ms: int) -> bool:
-        """Whether a record of that moment counts."""
+    def holds(self, record: UsageRecord) -> bool:
+        """Whether *record* counts."""
+        at_ms = record.counts_ms
         return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms < self.until_ms)
 
 
@@ -128,7 +129,7 @@ class Sums:
         for record in records:
             if not seen.add(record.source, record.sequence):
                 self.doubled += 1
-            elif query.holds(record.at_ms):
+            elif query.holds(record):
                 self.total.add(record)
                 for group in groups_of(record, query.by):
                     sums = self.groups.get(group)
@@ -156,5 +157,5 @@ def _values(record: UsageRecord, name: str) -> tuple[str | None, ...]:
     if name == "budget":
         return record.budget_ids or (None,)
     if name in TIMES:
-        return (datetime.fromtimestamp(record.at_ms / 1000, UTC).strftime(TIMES[name]),)
+        return (datetime.fromtimestamp(record.counts_ms / 1000, UTC).strftime(TIMES[name]),)
     return (getattr(record, name) or None,)

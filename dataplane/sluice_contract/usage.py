@@ -35,8 +35,9 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 Outcome = Literal["ok", "partial", "aborted", "failed"]
 
 # crashed: nobody saw how the call ended; unanswered: an attempt was sent and nothing came of it, so that it may have
-# been billed; over_hold: the provider billed more than was held; downgraded: a Budget sent the call to another model.
-Flag = Literal["crashed", "unanswered", "over_hold", "downgraded"]
+# been billed; over_hold: the provider billed more than was held; downgraded: a Budget sent the call to another model;
+# tier_unpriced: no price says what the service tier costs that the provider says it served.
+Flag = Literal["crashed", "unanswered", "over_hold", "downgraded", "tier_unpriced"]
 
 
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +46,7 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     id: str  # the exchange's id, also sent as x-request-id
     source: str  # the data plane's journal that wrote it
     sequence: int  # gapless within a source: a hole is a provable loss
-    at_ms: int
+    at_ms: int  # when it ended; of one whose end nobody saw, when it was admitted
     key_id: str
     key: str  # namespace/name
     model: str  # the public name asked for
@@ -70,3 +71,9 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     flags: tuple[Flag, ...] = ()
     service_tier: str = ""  # as the provider reported it
     provider_cost_nusd: int | None = None  # what the provider says it costs, where it says so; never charged
+    admitted_ms: int = 0  # when it was admitted, by which Budgets' windows go; 0: a record from before this was said
+
+    @property
+    def counts_ms(self) -> int:
+        """The moment whose month and hour it counts in, as in a Budget's window: when it was admitted."""
+        return self.admitted_ms or self.at_ms

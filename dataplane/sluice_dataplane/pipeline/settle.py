@@ -219,10 +219,13 @@ class Tab:
             price = candidate.target.price
             if price is not None:
                 cost_nusd = pricing.cost(usage, price, service_tier=result.service_tier)
+                if not pricing.covers(price, result.service_tier):
+                    draft = msgspec.structs.replace(draft, flags=(*draft.flags, "tier_unpriced"))
         books, attempts = self._books, result.attempts
         return msgspec.structs.replace(
             draft,
             at_ms=books.clock_ms(),
+            admitted_ms=draft.at_ms,
             status=result.status,
             outcome=result.outcome,
             attempts=attempts,
@@ -247,6 +250,7 @@ class Tab:
         return msgspec.structs.replace(
             _served_by(draft.record, candidate),
             at_ms=self._books.clock_ms(),
+            admitted_ms=draft.record.at_ms,
             status=result.status if ends_all else lost.status,
             outcome=result.outcome if ends_all else "failed",
             attempts=result.attempts,

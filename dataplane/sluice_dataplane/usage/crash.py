@@ -54,6 +54,7 @@ def _record(draft: Draft, progress: Progress) -> UsageRecord:
     cost_nusd = 0 if draft.rates is None else pricing.cost_at(usage, draft.rates, draft.request_nusd)
     return msgspec.structs.replace(
         record,
+        admitted_ms=record.at_ms,
         usage=msgspec.structs.replace(usage, estimated=True),
         cost_nusd=cost_nusd,
         outcome="partial" if progress.tokens else "failed",
@@ -83,10 +84,10 @@ def spent_of(unit: BudgetUnit, usage: TokenUsage, cost_nusd: int) -> int:
 
 
 def key_usage_of(record: UsageRecord) -> KeyUsage:
-    """What *record* adds to its key's month."""
+    """What *record* adds to its key's month, which is that of its admission."""
     return KeyUsage(
         key_id=record.key_id,
-        month=month_of(record.at_ms // _DAY_MS),
+        month=month_of(record.counts_ms // _DAY_MS),
         requests=1,
         input_tokens=record.usage.input,
         output_tokens=record.usage.output,

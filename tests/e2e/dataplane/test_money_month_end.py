@@ -102,4 +102,7 @@ async def test_each_call_is_billed_to_its_own_month(
     assert told.exact == IN_FLIGHT + LATER
     assert accounts == {unit: [sums(month)[unit] for month in by_month] for unit in UNITS}
     assert utc == IN_FLIGHT + LATER, "UTC's month went on"
+    early_ms, late_ms = ([record.admitted_ms for record in month] for month in by_month)
+    assert 0 < max(early_ms) < EDGE_MS <= min(late_ms)
+    assert min(record.at_ms for record in found) >= EDGE_MS, "all of them ended in the new month"
     figure("in flight over the month's end", in_flight)

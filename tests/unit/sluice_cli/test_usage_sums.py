@@ -119,6 +119,24 @@ def test_spans_are_half_open(since: int | None, until: int | None, numbers: set[
     assert total.cost_nusd == sum(10**n for n in numbers)
 
 
+def test_a_call_counts_when_it_was_admitted() -> None:
+    """As in Budgets: what began in November and ended in December is November's; by the end where no record says."""
+    december = 1_796_083_200_000
+    records = [
+        record(1, at_ms=december + 5, admitted_ms=december - 1),
+        record(2, at_ms=december + 5, admitted_ms=december),
+        record(3, at_ms=december - 1),
+    ]
+    sums = _sums(records, "month", "day", "hour")
+
+    assert [(*group, each.cost_nusd) for group, each in sums.rows()] == [
+        ("2026-11", "2026-11-30", "2026-11-30T23", 4),
+        ("2026-12", "2026-12-01", "2026-12-01T00", 2),
+    ]
+    assert _sums(records, until_ms=december).total.cost_nusd == 4
+    assert _sums(records, since_ms=december).total.cost_nusd == 2
+
+
 def _everything() -> list[UsageRecord]:
     draw = random.Random(7)
     made = []

@@ -27,7 +27,7 @@ TARGETS = (
 class Kept:
     """One exchange's tab, and what it settles and tells."""
 
-    def __init__(self, ask: Ask | None = None) -> None:
+    def __init__(self, ask: Ask | None = None, *, ends_ms: int = NOW_MS) -> None:
         self.settled: list[tuple[Settlement, UsageRecord | None]] = []
         self.told: list[tuple[UsageRecord, Result]] = []
         limits = tuple(
@@ -43,7 +43,7 @@ class Kept:
         demands = Demands(hold_ttl_ms=1, default_ceiling=60)
         self.demand: Demand = demands.of(Call(made, principal, ask, NOW_MS), plan)
         self.a, self.b = plan.candidates
-        books = Books(self._settle, self._tell, lambda: NOW_MS, lambda: 250.0)
+        books = Books(self._settle, self._tell, lambda: ends_ms, lambda: 250.0)
         self.tab = Tab(made, self.demand, books)
 
     def _settle(self, settlement: Settlement, record: UsageRecord | None) -> None:
@@ -84,6 +84,23 @@ def test_a_good_call_is_charged_what_it_used_in_every_unit() -> None:
     assert (record.cost_nusd, record.price_version, record.duration_ms, record.flags) == (45_000, "p1", 250, ())
 
 
+def test_every_record_says_when_the_call_was_admitted() -> None:
+    """A month later, attempts that answered and those nobody saw end are the month's that Budgets charge them to."""
+    kept = Kept(ends_ms=NOW_MS + 30 * 86_400_000)
+    kept.tab.sent(kept.a, 1)
+    kept.tab.over(billed=True)
+    kept.further(kept.b, "req_1~2", charged=True)
+    kept.tab.sent(kept.b, 2)
+    kept.tab.close(good(kept, candidate=kept.b, attempts=2))
+
+    assert len(kept.settled) == 2
+    for settlement, record in kept.settled:
+        assert record is not None
+        assert (record.admitted_ms, record.at_ms) == (NOW_MS, NOW_MS + 30 * 86_400_000)
+        assert settlement.usage is not None
+        assert (settlement.usage.month, settlement.usage.at_ms) == ("2026-09", record.at_ms)
+
+
 def test_a_tab_closes_once() -> None:
     """Whoever closes first decides; every later close does nothing."""
     kept = Kept()
@@ -122,6 +139,18 @@ def test_what_the_provider_says_is_kept_beside_what_we_charge() -> None:
     record = kept.told[0][0]
 
     assert (record.service_tier, record.provider_cost_nusd, record.cost_nusd) == ("flex", 7, 45_000)
+
+
+@pytest.mark.parametrize(("tier", "flags"), [("priority", ("tier_unpriced",)), ("flex", ()), ("default", ())])
+def test_a_service_tier_that_nobody_prices_is_charged_the_list_price_and_flagged(
+    tier: str, flags: tuple[str, ...]
+) -> None:
+    """It may have cost more than we know: whoever compares bills must find it."""
+    kept = Kept()
+    kept.tab.close(good(kept, service_tier=tier))
+    record = kept.told[0][0]
+
+    assert (record.cost_nusd, record.flags) == (45_000, flags)
 
 
 def test_more_than_was_held_is_posted_truly_and_flagged() -> None:

@@ -68,6 +68,27 @@ def test_nothing_costs_more_than_its_bound(*, tokens: int, stalled: bool, stream
     assert min(tokens, made.record.usage.output) <= record.usage.output <= made.record.usage.output
 
 
+def test_a_crashed_call_says_when_it_was_admitted() -> None:
+    """The draft is of that moment, and so is the month that its key's figures count it in."""
+    made = draft("h")
+    settlement, record = crash.settled(HoldLine(1, RESERVATION, made), UNSEEN)
+
+    assert record is not None
+    assert record.admitted_ms == record.at_ms == made.record.at_ms > 0
+    assert settlement.usage is not None
+    assert settlement.usage.month == "2026-09"
+
+
+def test_a_keys_month_is_that_of_admission() -> None:
+    """A call that ran over the month's end belongs to the month it began in; an old record only knows its end."""
+    december = 1_796_083_200_000
+    ended = msgspec.structs.replace(draft("h").record, at_ms=december)
+    usage = crash.key_usage_of(msgspec.structs.replace(ended, admitted_ms=december - 1))
+
+    assert (usage.month, usage.at_ms) == ("2026-11", december)
+    assert crash.key_usage_of(ended).month == "2026-12"
+
+
 def test_each_budget_is_charged_in_its_own_unit() -> None:
     """What is spent is in the order of the charges, from the same usage."""
     units: tuple[BudgetUnit, ...] = ("OutputTokens", "Cost", "Requests", "InputTokens", "TotalTokens")
