@@ -96,7 +96,17 @@ def _add_resource(world: World, document: Document, kind: str) -> None:
         world.problems.append(Problem(document.origin, f"{kind} {parsed.name}: {parsed.message}"))
         world.invalid.append(parsed)
     elif _is_new(world, document, (kind, parsed.metadata.namespace, parsed.metadata.name)):
-        world.resources.append(parsed)
+        world.resources.append(_counted_apart(parsed) if isinstance(parsed, Budget) else parsed)
+
+
+def _counted_apart(budget: Budget) -> Budget:
+    """*budget* under an id that its unit is a part of.
+
+    An API server lets nobody change the unit; in a file it can be, and money must not be read as requests.
+    """
+    meta = budget.metadata
+    uid = f"{meta.uid}-{budget.spec.limit.unit.lower()}"
+    return budget.model_copy(update={"metadata": meta.model_copy(update={"uid": uid})})
 
 
 def _add_core(world: World, document: Document, kind: str) -> None:

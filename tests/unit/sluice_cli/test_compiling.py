@@ -22,6 +22,12 @@ kind: VirtualKey
 metadata: {name: app}
 spec: {}
 """
+BUDGET = """
+apiVersion: sluice.dev/v1alpha1
+kind: Budget
+metadata: {name: all}
+spec: {limit: {unit: TotalTokens, amount: "5"}, period: {type: Once}, subject: {virtualKeySelector: {}}}
+"""
 BAD_KEY = KEY.replace("spec: {}", "spec: {unheardOf: 1}")
 DANGLING = MODEL.replace("name: echo", "name: other").replace("provider: {type: Echo}", "providerRef: {name: nobody}")
 
@@ -75,6 +81,21 @@ def test_wanted_key_is_made_and_proves_itself(place: Place) -> None:
     assert len(key.digests) == 1
     assert [path.name for path in outcome.key_files.values()] == ["api-key"]
     assert next(iter(outcome.key_files.values())).read_text().startswith(f"sk-{key.id}-")
+
+
+@pytest.mark.parametrize("budget", [BUDGET, BUDGET.replace("{name: all", "{name: all, uid: u-1")])
+def test_a_budget_whose_unit_is_changed_begins_anew(place: Place, budget: str) -> None:
+    """Tokens that were spent are never read as requests: each unit has an id of its own, and keys spend from it."""
+    changes = ("", ""), ('"5"', '"7"'), ("TotalTokens", "Requests"), ("TotalTokens", "Requests")
+    ids = []
+    for old, new in changes:
+        place.write(key=KEY, budget=budget.replace(old, new))
+        assert place.compile().flawless
+        (found,), (spender,) = place.snapshot().budgets, place.snapshot().keys
+        assert spender.budget_ids == (found.id,)
+        ids.append(found.id)
+
+    assert ids[0] == ids[1] != ids[2] == ids[3]
 
 
 def test_compiling_again_changes_nothing(place: Place) -> None:
