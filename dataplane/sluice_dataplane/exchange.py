@@ -53,6 +53,7 @@ class Ask(_Value, frozen=True, gc=False):
     user: str | None = None
     audio_wanted: bool = False  # the answer may be spoken
     instructed: bool = False  # tools or a form of the answer are described to the model, in words of the provider's
+    service_tier: str = ""  # that is asked for; "" where the body says nothing of it
     unpriced: str = ""  # the first field that asks for what no price of a token covers
 
 

@@ -4,8 +4,8 @@ Only the few fields the gateway owns are decoded; everything else passes as the 
 
 Sources: the OpenAI API reference for chat completions, completions and embeddings (fields ``model``,
 ``stream``, ``stream_options.include_usage``, ``max_tokens``, ``max_completion_tokens``, ``n``, ``best_of``,
-``prompt``, ``modalities``, ``tools``, ``response_format``); for what costs more than tokens also those of OpenRouter,
-xAI, DashScope and LiteLLM.
+``prompt``, ``modalities``, ``tools``, ``response_format``, ``service_tier``); for what costs more than tokens
+also those of OpenRouter, xAI, DashScope and LiteLLM.
 """
 
 import re
@@ -74,6 +74,7 @@ class _Fields(msgspec.Struct):
     tools: msgspec.Raw = _ABSENT
     functions: msgspec.Raw = _ABSENT
     response_format: msgspec.Raw = _ABSENT
+    service_tier: msgspec.Raw = _ABSENT
     prediction: msgspec.Raw = _ABSENT
     web_search_options: msgspec.Raw = _ABSENT
     search_parameters: msgspec.Raw = _ABSENT
@@ -86,6 +87,7 @@ class _Fields(msgspec.Struct):
 
 _fields: Final = msgspec.json.Decoder(_Fields)
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text: Final = msgspec.json.Decoder(str)
 _list: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
 _NULL: Final = b"null"
@@ -123,8 +125,19 @@ def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
         user=fields.user,
         audio_wanted=fields.modalities is not _ABSENT and b'"audio"' in bytes(fields.modalities),
         instructed=not (fields.tools is fields.functions is fields.response_format is _ABSENT),
+        service_tier="" if fields.service_tier is _ABSENT else _tier(bytes(fields.service_tier)),
         unpriced="" if _is_plain(fields) else _unpriced(fields),
     )
+
+
+def _tier(raw: bytes) -> str:
+    """What stands in ``service_tier``; what is no name is the name of nothing."""
+    if raw in _NOTHING:
+        return "auto"
+    try:
+        return _text.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "?"
 
 
 def _prompts(prompt: msgspec.Raw) -> int:
@@ -169,7 +182,7 @@ def request_body(
     """
     add_usage = ask.stream and not ask.usage_wanted
     clamp = ceiling is not None and endpoint != "embeddings" and ask.max_output_tokens != ceiling
-    if model == ask.model and not add_usage and not clamp and not _may_repeat(body):
+    if model == ask.model and not add_usage and not clamp and not _may_repeat(body, ask):
         return body
     members = _members.decode(body)
     members["model"] = _raw(model)
@@ -195,7 +208,9 @@ def _raw(value: object) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(value))
 
 
-def _may_repeat(body: bytes) -> bool:
+def _may_repeat(body: bytes, ask: Ask) -> bool:
+    if ask.service_tier and body.count(b'"service_tier"') > 1:
+        return True
     for name in _OWNED:
         if body.count(name) > 1:
             return True

@@ -3,6 +3,7 @@
 Knows no room.  What does not change from call to call is kept with the rules of the table.
 """
 
+import itertools
 from typing import Final
 
 import msgspec
@@ -15,7 +16,7 @@ from sluice_dataplane.pipeline.amounts import Call, charges_of, costed, draft_of
 from sluice_dataplane.pipeline.terms import Terms, Windows, attempt_limits, rate_of, terms_of
 from sluice_dataplane.usage.bounds import Bound, bound_of
 from sluice_dataplane.usage.draft import Draft
-from sluice_dataplane.usage.pricing import Most, most_at, output_within
+from sluice_dataplane.usage.pricing import LIST_PRICED, Most, covers, most_at, output_within
 
 LEAST_CEILING: Final = 256  # an answer that is cut off before this is of no use to anybody
 _SEARCHES: Final = ":online"  # the end of a model's name by which OpenRouter is asked to search the web
@@ -62,6 +63,8 @@ class Demands:
         terms = self._terms(call, plan, instead_of)
         if terms.cost_held:
             plan = _priced(plan)
+            if ask.service_tier not in LIST_PRICED:
+                plan = _served(plan, ask.service_tier)
         candidates = plan.candidates
         bound = bound_of(
             exchange.endpoint,
@@ -217,6 +220,15 @@ def _priced(plan: Plan) -> Plan:
         message = f"The model {plan.model.name!r} has no price, so that no budget can hold its cost."
         raise InvalidRequestError(message, code="model_unpriced", param="model")
     return plan if len(priced) == len(candidates) else Plan(plan.model, priced)
+
+
+def _served(plan: Plan, service_tier: str) -> Plan:
+    """*plan*, of targets that are priced or free, without those of which nobody knows what that service tier costs."""
+    prices = [each.target.price for each in plan.candidates]
+    served = [price is None or covers(price, service_tier) for price in prices]
+    if not any(served):
+        raise _unpriced("service_tier")
+    return Plan(plan.model, tuple(itertools.compress(plan.candidates, served)))
 
 
 def _context_window(candidates: tuple[Candidate, ...]) -> int | None:

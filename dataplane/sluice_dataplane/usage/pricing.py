@@ -12,24 +12,29 @@ from sluice_contract.money import TOKENS_PER_PRICE, cost_nusd
 from sluice_contract.snapshot import Price, Rates, Tariff, Tier
 from sluice_contract.usage import TokenUsage
 
-# What providers call the service that their list prices are for: OpenAI, Anthropic, Groq.
-PLAIN_SERVICES: Final = frozenset(("", "auto", "default", "standard", "on_demand"))
+# What providers call the service that their list prices are for (OpenAI, Anthropic, Groq), and those that cost less.
+LIST_PRICED: Final = frozenset(("", "auto", "default", "standard", "standard_only", "on_demand", "flex", "batch"))
 
 
 def cost(usage: TokenUsage, price: Price, *, service_tier: str = "") -> int:
     """What *usage* costs at *price*, in nano-USD, where the provider says that it served it in *service_tier*.
 
-    A service that the price does not name costs what the dearest of those it does name would.
+    A service that the price does not name costs what the dearest of those it does name would; see :func:`covers`.
     """
     services = price.services
     if services:
         tariff = services.get(service_tier)
         if tariff is not None:
             return _cost_in(usage, tariff)
-        if service_tier not in PLAIN_SERVICES:
+        if service_tier not in LIST_PRICED:
             dearest_service = max(_cost_in(usage, each) for each in services.values())
             return max(dearest_service, cost_at(usage, _tier_of(price, price.tiers, usage.input), price.request_nusd))
     return cost_at(usage, _tier_of(price, price.tiers, usage.input) if price.tiers else price, price.request_nusd)
+
+
+def covers(price: Price, service_tier: str) -> bool:
+    """Whether *price* has rates for that service of the provider, or its plain ones are enough for it."""
+    return service_tier in LIST_PRICED or service_tier in price.services
 
 
 def cost_at(usage: TokenUsage, rates: Rates, request_nusd: int = 0) -> int:

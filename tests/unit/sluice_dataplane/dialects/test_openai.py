@@ -126,10 +126,15 @@ def test_the_output_ceiling_is_set_or_clamped_and_never_raised(
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"model":"dear","model":"m"}', b'{"mod\\u0065l":"dear","model":"m"}', b'{"model":"m","n":1,"n":1}'],
+    [
+        b'{"model":"dear","model":"m"}',
+        b'{"mod\\u0065l":"dear","model":"m"}',
+        b'{"model":"m","n":1,"n":1}',
+        b'{"model":"m","service_tier":"priority","service_tier":null}',
+    ],
 )
 def test_a_field_named_twice_reaches_the_upstream_once(body: bytes) -> None:
-    """The upstream cannot read another model (or number of choices) than the one we priced."""
+    """The upstream cannot read another model (number of choices, service tier) than the one we priced."""
     got = sent(body)
     pairs = json.loads(got, object_pairs_hook=list)
 
@@ -177,6 +182,16 @@ def test_what_is_switched_off_costs_nothing(value: Any) -> None:
     assert ask_of({"model": "m", "plugins": value, "models": value, "enable_search": value}).unpriced == ""
 
 
+@pytest.mark.parametrize(
+    ("value", "tier"),
+    [("priority", "priority"), ("default", "default"), (None, "auto"), ("", "auto"), (7, "?"), (["priority"], "?")],
+)
+def test_the_service_tier_that_is_asked_for_is_seen(value: Any, tier: str) -> None:
+    """It has a price of its own; null is the provider's own choice, and what is no name is no tier that we know."""
+    assert ask_of({"model": "m", "service_tier": value}).service_tier == tier
+    assert ask_of({"model": "m"}).service_tier == ""
+
+
 def test_a_spoken_answer_and_a_described_form_are_seen() -> None:
     """Both cost tokens that the text of the messages does not show."""
     plain = ask_of({"model": "m", "modalities": ["text"]})
@@ -194,7 +209,20 @@ _json = st.recursive(
     max_leaves=12,
 )
 _names = st.sampled_from(
-    ["model", "stream", "max_tokens", "n", "stream_options", "user", "best_of", "prompt", "plugins", "modalities", "x"]
+    [
+        "model",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "n",
+        "best_of",
+        "user",
+        "prompt",
+        "plugins",
+        "modalities",
+        "service_tier",
+        "x",
+    ]
 )
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sluice_contract import names
-from sluice_contract.snapshot import Adjustment, Limit, Price, Target
+from sluice_contract.snapshot import Adjustment, Limit, Price, Rates, Target, Tariff
 from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
 from sluice_dataplane.exchange import Ask, Plan, Principal
 from sluice_dataplane.limits.store import Refused
@@ -236,6 +236,57 @@ def test_what_no_price_covers_is_refused_where_a_budget_holds_money(changes: dic
         demand(the_budgets=(budget(**changes),), ask=ask)
 
     assert (caught.value.code, caught.value.param) == ("unpriced_feature", "web_search_options")
+
+
+FAST = msgspec.structs.replace(PRICE, services={"priority": Tariff(rates=Rates(output_nusd_per_mtok=9_000_000_000))})
+
+
+@pytest.mark.parametrize(
+    ("changes", "tier", "refused"),
+    [
+        ({}, "priority", True),
+        ({}, "anything", True),
+        ({"on_exhausted": "Downgrade"}, "priority", True),
+        ({}, "flex", False),
+        ({}, "batch", False),
+        ({}, "auto", False),
+        ({}, "default", False),
+        ({"mode": "Observe"}, "priority", False),
+        ({"on_exhausted": "Warn"}, "priority", False),
+        ({"unpriced_allowed": True}, "priority", False),
+        ({"unit": "TotalTokens"}, "priority", False),
+    ],
+)
+def test_a_service_tier_without_a_price_is_refused_where_a_budget_holds_money(
+    changes: dict[str, Any], tier: str, refused: bool
+) -> None:
+    """One that costs no more than the list price is held at that; one that may is a 400 that names the field."""
+    ask = Ask(model="echo", service_tier=tier)
+    if not refused:
+        assert demand(the_budgets=(budget(**changes),), ask=ask).reservation.charges
+        return
+    with pytest.raises(InvalidRequestError) as caught:
+        demand(the_budgets=(budget(**changes),), ask=ask)
+
+    assert (caught.value.code, caught.value.param) == ("unpriced_feature", "service_tier")
+
+
+def test_a_service_tier_is_held_at_its_rates_and_asked_of_targets_that_have_them() -> None:
+    """Of several targets only those serve that have rates for the tier, or are free."""
+    targets = (
+        Target(name="plain", upstream_id="up", price=PRICE),
+        Target(name="fast", upstream_id="up", price=FAST),
+        Target(name="free", upstream_id="up", free=True),
+    )
+    ask = Ask(model="echo", service_tier="priority", max_output_tokens=100)
+    found = demand(the_budgets=(budget(),), ask=ask, the_model=model(targets=targets))
+
+    assert {each.target.name for each in found.plan.candidates} == {"fast", "free"}
+    assert found.reservation.charges[0].amount >= 100 * 9_000
+    with pytest.raises(InvalidRequestError, match="service_tier"):
+        demand(
+            the_budgets=(budget(),), ask=Ask(model="echo", service_tier="scale"), the_model=model(targets=targets[:2])
+        )
 
 
 def test_a_search_in_a_models_name_is_refused_where_the_client_put_it() -> None:

@@ -16,6 +16,7 @@ from sluice_dataplane.usage.pricing import (
     cost_at,
     cost_bound,
     cost_most,
+    covers,
     dearest,
     most_at,
     output_within,
@@ -157,6 +158,25 @@ def test_known_bills_come_out_to_the_nano(of: Price, usage: TokenUsage, nusd: in
 def test_a_service_has_its_own_price_and_an_unknown_one_the_dearest(service: str, nusd: int) -> None:
     """As the provider says how it served the call; what we have no price for is not cheap."""
     assert cost(TokenUsage(input=1_000, output=1_000), GPT_5, service_tier=service) == nusd
+
+
+@pytest.mark.parametrize(
+    ("of", "service", "nusd", "covered"),
+    [
+        (GEMINI_PRO, "priority", 11_250_000, False),
+        (GEMINI_PRO, "flex", 11_250_000, True),
+        (msgspec.structs.replace(GPT_5, services={"priority": GPT_5.services["priority"]}), "batch", 11_250_000, True),
+        (GPT_5, "priority", 22_500_000, True),
+        (GPT_5, "scale", 22_500_000, False),
+        (GPT_5, "auto", 11_250_000, True),
+    ],
+)
+def test_a_service_that_nobody_prices_is_told_from_those_that_cost_no_more(
+    of: Price, service: str, nusd: int, covered: bool
+) -> None:
+    """Flex and batch never cost more than the list price; what may is not covered by it."""
+    assert cost(TokenUsage(input=1_000, output=1_000), of, service_tier=service) == nusd
+    assert covers(of, service) is covered
 
 
 def test_kinds_without_a_price_cost_what_they_are_part_of() -> None:
