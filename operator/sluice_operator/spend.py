@@ -6,7 +6,8 @@ both answer the same question.
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
@@ -26,6 +27,7 @@ _DEADLINE_SECONDS: Final = 10
 _SOCKET_SECONDS: Final = 5
 _SCAN_COUNT: Final = 1000
 _MAX_SCANS: Final = 500  # rounds over the index: with more accounts than that nothing is known of users
+_USERS_SECONDS: Final = 6.0  # of one reading, after which accounts of users are left; the rest of it takes far less
 _FENCED_MS: Final = 10_000  # longer than data planes take to tell a server what it has lost
 # Which run of the counters this is: '' while data planes have not greeted this server, or have yet to tell it what it
 # has lost: what it says was spent is too little then, or nothing.
@@ -52,6 +54,11 @@ class Account(msgspec.Struct, frozen=True):
     held: int = 0
     orphaned: int = 0
     buckets: dict[int, int] | None = None
+
+    @property
+    def used(self) -> int:
+        """What was spent, or may have been: what is kept for calls in flight comes and goes."""
+        return self.posted + self.orphaned
 
     @property
     def taken(self) -> int:
@@ -81,10 +88,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is counted; what is not in here was never charged."""
+    """What is counted; what is not in here was never charged.
+
+    ``unread`` are those prefixes of the question that had too many accounts to read: nothing is known of these.
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict)
     keys: dict[str, Usage] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
 
 
 class SpendSource(Protocol):
@@ -94,7 +105,8 @@ class SpendSource(Protocol):
         """The counters now.
 
         Raises:
-            SpendUnavailableError: they cannot be read, or not all of them; nothing is known then, rather than zero.
+            SpendUnavailableError: they cannot be read, or not all that are named; nothing is known then, rather than
+                zero.
         """
         ...
 
@@ -121,12 +133,12 @@ class RedisSpend:
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 run = await self._run()
-                wanted = sorted({*question.accounts, *await self._beginning_with(question.prefixes)})
-                held = await self._ask([("HGETALL", name) for name in wanted])
+                until = asyncio.get_running_loop().time() + _USERS_SECONDS
+                accounts = await self._accounts(sorted(set(question.accounts)))
                 asked = [names.key_usage(key_id, question.month) for key_id in question.key_ids]
                 used = await self._ask([("HMGET", name, *_USAGE_FIELDS) for name in asked])
-                accounts = {name: _account(fields) for name, fields in zip(wanted, held, strict=True)}
                 usages = [Usage(*(int(value or 0) for value in row)) for row in used]
+                users, unread = await self._users(question.prefixes, until)
                 whole = run != "" and await self._run() == run
         except (RedisError, RedisClusterException, OSError, ValueError) as error:  # TimeoutError too
             message = f"Redis: {type(error).__name__}"
@@ -135,8 +147,9 @@ class RedisSpend:
             message = "Redis: the data plane has not told it yet what was spent"
             raise SpendUnavailableError(message)
         return Answer(
-            accounts={name: account for name, account in accounts.items() if account != Account()},
+            accounts=accounts | users,
             keys={key_id: row for key_id, row in zip(question.key_ids, usages, strict=True) if row != Usage()},
+            unread=unread,
         )
 
     async def _run(self) -> str:
@@ -152,19 +165,58 @@ class RedisSpend:
             replies += await pipe.execute()
         return replies
 
-    async def _beginning_with(self, prefixes: Iterable[str]) -> set[str]:
-        """Accounts whose names begin with one of *prefixes*: one walk over the index of all accounts, bounded."""
-        wanted = tuple(prefixes)
-        if not wanted:
-            return set()
-        found, cursor = set[str](), 0
-        for _ in range(_MAX_SCANS):
+    async def _accounts(self, wanted: Sequence[str]) -> dict[str, Account]:
+        """Those of *wanted* that were ever charged."""
+        held = await self._ask([("HGETALL", name) for name in wanted])
+        accounts = {name: _account(fields) for name, fields in zip(wanted, held, strict=True)}
+        return {name: account for name, account in accounts.items() if account != Account()}
+
+    async def _users(self, prefixes: Sequence[str], until: float) -> tuple[dict[str, Account], frozenset[str]]:
+        """The accounts that begin with *prefixes*, and those of these that had too many to be read by *until*.
+
+        The few are read before the many: one Budget with very many users hides no other, as long as the index of all
+        accounts can be walked at all.
+        """
+        found = await self._beginning_with(prefixes, until)
+        if found is None:
+            return {}, frozenset(prefixes)
+        accounts: dict[str, Account] = {}
+        unread: list[str] = []
+        for prefix, wanted in sorted(found.items(), key=lambda item: len(item[1])):
+            read = await self._accounts_by(wanted, until)
+            if read is None:
+                unread.append(prefix)
+            else:
+                accounts |= read
+        return accounts, frozenset(unread)
+
+    async def _accounts_by(self, wanted: Sequence[str], until: float) -> dict[str, Account] | None:
+        """As ``_accounts``; None when *until* (of the loop's clock) came first."""
+        accounts: dict[str, Account] = {}
+        for start in range(0, len(wanted), _CHUNK):
+            if asyncio.get_running_loop().time() >= until:
+                return None
+            accounts |= await self._accounts(wanted[start : start + _CHUNK])
+        return accounts
+
+    async def _beginning_with(self, prefixes: Sequence[str], until: float) -> dict[str, list[str]] | None:
+        """Accounts by which of *prefixes* their names begin with: one walk over the index of all accounts.
+
+        None when the walk had to end before its end: what it had not come to is not known.
+        """
+        found = {prefix: set[str]() for prefix in prefixes}
+        ordered, cursor = sorted(found), 0
+        for _ in range(_MAX_SCANS if ordered else 0):
+            if asyncio.get_running_loop().time() >= until:
+                return None
             cursor, batch = await self._redis.zscan(names.ACCOUNTS, cursor, count=_SCAN_COUNT)
-            found |= {name for name, _ in batch if name.startswith(wanted)}
+            for name, _score in batch:
+                prefix = ordered[bisect_right(ordered, name) - 1]
+                if name.startswith(prefix):
+                    found[prefix].add(name)
             if not cursor:
-                return found
-        message = "too many accounts"
-        raise ValueError(message)
+                break
+        return None if cursor else {prefix: sorted(mine) for prefix, mine in found.items()}
 
 
 def _account(fields: Mapping[str, str]) -> Account:

@@ -1,7 +1,7 @@
 """Counters → what a status says of them.  Pure."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -56,24 +56,33 @@ def accounts_for(
     return [counted.get(name, Account()) for name in accounts_of(budget, keys_of, now_ms)]
 
 
+def unread(budget: Budget, prefixes: Collection[str], now_ms: int) -> bool:
+    """Whether the budget is one of users, and theirs are among *prefixes*, which had too many accounts to read."""
+    return budget.per == "User" and _account(budget, now_ms, _USER_PREFIX) in prefixes
+
+
 def effective_limit(budget: Budget, now_ms: int) -> int:
     """The limit with all raises that hold now."""
     raises = (a.amount for a in budget.adjustments if a.expires_at_ms is None or now_ms < a.expires_at_ms)
     return budget.amount + sum(raises)
 
 
-def budget_facts(budget: Budget, accounts: Sequence[Account], now_ms: int) -> tuple[Facts, str, int]:
-    """Status fields and conditions of a Budget, the id of its window, and the percentage used.
+def budget_facts(
+    budget: Budget, accounts: Sequence[Account], now_ms: int, *, created_ms: int = 0
+) -> tuple[Facts, str, int]:
+    """Status fields and conditions of a Budget made at *created_ms*, the id of its window, and the percentage used.
+
+    That percentage is without what is held for calls in flight, most of which is given back: it is what is told of.
+    The status field counts it, as the limit does.
 
     Where each key or user has the whole limit, the figures are those of the one who used most: ``remaining`` is
     then true of everybody, and WithinBudget False means that at least one has nothing left.
     """
     window, rolls = window_at(budget.period, now_ms), budget.period.rolling_ms is not None
     limit = effective_limit(budget, now_ms)
-    current = (msgspec.structs.replace(account, posted=_posted(budget, account, now_ms)) for account in accounts)
+    current = [msgspec.structs.replace(account, posted=_posted(budget, account, now_ms)) for account in accounts]
     account = max(current, key=lambda account: account.taken, default=Account())
     remaining = max(0, limit - account.taken)
-    percent = min(100, account.taken * 100 // limit) if limit else 100
     amounts = {
         "effectiveLimit": limit,
         "spent": account.posted,
@@ -86,12 +95,15 @@ def budget_facts(budget: Budget, accounts: Sequence[Account], now_ms: int) -> tu
     resets_ms = _resets_ms(budget, account, now_ms)
     fields |= {
         "period": _period(window, resets_ms, rolls=rolls),
-        "usedPercent": percent,
+        "usedPercent": _percent(account.taken, limit),
         "at": rfc3339(now_ms),
-        "projectedExhaustion": _projected(budget, window, account.taken, remaining, now_ms),
+        PROJECTED: None,
     }
+    if not rolls and window.end_ms < NEVER_MS:
+        fields[PROJECTED] = _projected(window, account.taken, remaining, max(window.start_ms, created_ms), now_ms)
     within = _within(fields["effectiveLimit"], remaining, resets_ms, rolls=rolls)
-    return Facts(fields, (within, FRESH)), window.id, percent
+    used = max((account.used for account in current), default=0)
+    return Facts(fields, (within, FRESH)), window.id, _percent(used, limit)
 
 
 def key_facts(usage: Usage, now_ms: int) -> Facts:
@@ -108,10 +120,23 @@ def key_facts(usage: Usage, now_ms: int) -> Facts:
     return Facts({"usage": month} | ({"lastUsedTime": rfc3339(usage.last_ms)} if usage.last_ms else {}))
 
 
-def stale(facts: Facts, why: str) -> Facts:
-    """*facts* as they were, marked as not fresh: a figure is never reset because it could not be read."""
-    kept = tuple(condition for condition in facts.conditions if condition.type != "Fresh")
-    return Facts(facts.fields, (*kept, Condition("Fresh", "False", "CountersUnavailable", why)))
+def stale(facts: Facts, fresh: Condition, now_ms: int, *, status: Mapping[str, Any]) -> Facts:
+    """*facts* as they were, marked as not *fresh*: a figure is never reset because it could not be read.
+
+    What they said is to come goes from *status* when it should have come.  Other words for the same reason are no news.
+    """
+    before = next((each for each in facts.conditions if each.type == fresh.type), None)
+    if before is not None and (before.status, before.reason) == (fresh.status, fresh.reason):
+        fresh = before
+    kept = tuple(condition for condition in facts.conditions if condition.type != fresh.type)
+    projected = facts.fields.get(PROJECTED) or status.get(PROJECTED)
+    passed = projected is not None and ms_of(projected) <= now_ms
+    return Facts({**facts.fields, PROJECTED: None} if passed else facts.fields, (*kept, fresh))
+
+
+def unreadable(why: str) -> Condition:
+    """That no counters can be read."""
+    return Condition("Fresh", "False", "CountersUnavailable", why)
 
 
 def month_of(now_ms: int) -> str:
@@ -124,7 +149,20 @@ def rfc3339(at_ms: int) -> str:
     return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def ms_of(text: str) -> int:
+    """The milliseconds since 1970 that *text* means, as ``rfc3339`` writes it."""
+    return int(dt.datetime.fromisoformat(text).timestamp() * 1000)
+
+
+PROJECTED: Final = "projectedExhaustion"
 FRESH: Final = Condition("Fresh", "True", "Read", "The figures were read when status.at says")
+USERS_UNREAD: Final = Condition(
+    "Fresh", "False", "UsersNotRead", "There are more accounts of users than can be read; figures are as of status.at"
+)
+
+
+def _percent(amount: int, limit: int) -> int:
+    return min(100, amount * 100 // limit) if limit else 100
 
 
 def _account(budget: Budget, now_ms: int, subject: str) -> str:
@@ -157,11 +195,9 @@ def _period(window: Window, resets_ms: int | None, *, rolls: bool) -> dict[str, 
     return said
 
 
-def _projected(budget: Budget, window: Window, taken: int, remaining: int, now_ms: int) -> str | None:
-    """When the rest is used up if it goes on like this; None where that is after the window, or not to be guessed."""
-    if budget.period.rolling_ms is not None or window.end_ms >= NEVER_MS:
-        return None
-    elapsed_ms = now_ms - window.start_ms
+def _projected(window: Window, taken: int, remaining: int, since_ms: int, now_ms: int) -> str | None:
+    """When the rest is used up if it goes on as since *since_ms*; None: after the window, or too early to say."""
+    elapsed_ms = now_ms - since_ms
     whole_ms = window.end_ms - window.start_ms
     if not taken or not remaining or elapsed_ms < whole_ms * _MIN_ELAPSED:
         return None

@@ -5,26 +5,29 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sluice_operator.publisher.conditions import Facts
+from sluice_operator.publisher.figures import PROJECTED, ms_of
+from sluice_operator.publisher.thresholds import Told
 
 INTERVAL_MS: Final = 30_000
-_TIMES: Final = ("at", "projectedExhaustion")  # that these are later than before is no reason to write
+_TIMES: Final = ("at", PROJECTED)  # that these are later than before is no reason to write
+_MOVED: Final = 10  # by a tenth of the time to it: then a projection is another one
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What was shown last of one object; ``next_ms`` is the earliest at which mere figures are shown again.
 
-    ``reached`` is the highest threshold that was told of in the ``period``.
+    ``told`` is which thresholds were told of; None where that is not known, or there are none.
     """
 
     facts: Facts
     period: str
-    reached: int
     next_ms: int
+    told: Told | None = None
 
 
 def to_show(
-    shown: Shown | None, facts: Facts, *, period: str, reached: int = 0, pressing: bool = False, now_ms: int
+    shown: Shown | None, facts: Facts, *, period: str, told: Told | None = None, pressing: bool = False, now_ms: int
 ) -> Shown | None:
     """What to remember when *facts* are to be shown now; None when what is shown is good enough.
 
@@ -32,11 +35,11 @@ def to_show(
     was shown before, at the earliest.
     """
     if shown is None:
-        return Shown(facts, period, reached, now_ms)
-    if not pressing and _same(shown.facts, facts):
+        return Shown(facts, period, now_ms, told)
+    if not pressing and _same(shown.facts, facts) and not _moved(shown.facts, facts, now_ms):
         return None
     if pressing or shown.period != period or _flips(shown.facts) != _flips(facts) or now_ms >= shown.next_ms:
-        return Shown(facts, period, reached, now_ms + INTERVAL_MS)
+        return Shown(facts, period, now_ms + INTERVAL_MS, told)
     return None
 
 
@@ -47,6 +50,14 @@ def _flips(facts: Facts) -> list[tuple[str, str, str]]:
 def _same(shown: Facts, facts: Facts) -> bool:
     """Whether both say the same but for when it was read."""
     return shown.conditions == facts.conditions and _timeless(shown.fields) == _timeless(facts.fields)
+
+
+def _moved(shown: Facts, facts: Facts, now_ms: int) -> bool:
+    """Whether the projection that is shown has passed, or is not what now follows."""
+    was, now = shown.fields.get(PROJECTED), facts.fields.get(PROJECTED)
+    if was is None or now is None:
+        return was is not now
+    return abs(ms_of(now) - ms_of(was)) * _MOVED > max(0, ms_of(was) - now_ms)
 
 
 def _timeless(fields: Mapping[str, Any]) -> dict[str, Any]:

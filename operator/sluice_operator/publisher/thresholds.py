@@ -1,13 +1,17 @@
-"""Which thresholds of a Budget are told of now.  Each is told once in a period, by whichever process.  Pure."""
+"""Which thresholds of a Budget are told of now, by whichever process.  Pure.
+
+Each is told once in a period and at one limit: under a limit that was raised it may be reached again.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sluice_operator.manifests import Notice
 from sluice_operator.verdicts import ResourceRef
 
 EXHAUSTED_PERCENT: Final = 100
+_MAX_LIMITS: Final = 16  # remembered of one period
 _REARM_POINTS: Final = 10  # a rolling window has no new period: so far below a threshold it is ready to be told again
 
 
@@ -33,10 +37,42 @@ class Rules:
         return (*(each.percent for each in self.thresholds), EXHAUSTED_PERCENT)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The highest threshold told of in a window at its limit; ``others``: at limits it had before, oldest first."""
+
+    window_id: str
+    limit: str
+    percent: int
+    others: tuple[tuple[str, int], ...] = ()
+
+    def with_percent(self, percent: int, *, window_id: str, limit: str) -> "Told":
+        """The same after *percent* is the highest in this window at this limit."""
+        if self.window_id != window_id:
+            return Told(window_id, limit, percent)
+        if self.limit == limit:
+            return replace(self, percent=percent)
+        others = [each for each in (*self.others, (self.limit, self.percent)) if each[0] != limit]
+        return Told(window_id, limit, percent, tuple(others[-_MAX_LIMITS:]))
+
+
+def told_before(told: Told | None, rules: Rules, *, window_id: str, limit: str, percent: int) -> int:
+    """The highest threshold that is not to be told again in this window at this limit; 0 is none.
+
+    Another limit leaves what *percent* is still above, and what was told when it was the limit before.
+    """
+    if told is None or told.window_id != window_id:
+        return 0
+    if told.limit == limit:
+        return told.percent
+    still = max((each for each in rules.percents if each <= min(told.percent, percent)), default=0)
+    return max(still, dict(told.others).get(limit, 0))
+
+
 def reached(rules: Rules, *, before: int, percent: int, rolls: bool) -> int:
     """The highest threshold told of once *percent* is told of, *before* that being the highest; 0 is none.
 
-    Within a period it only rises: a hold that is given back makes no threshold new.
+    Within a period it only rises.
     """
     now = max((each for each in rules.percents if each <= percent), default=0)
     if not rolls:
@@ -45,19 +81,22 @@ def reached(rules: Rules, *, before: int, percent: int, rolls: bool) -> int:
     return max(now, *kept, 0)
 
 
-def notices(ref: ResourceRef, rules: Rules, *, window_id: str, before: int, percent: int) -> Iterator[Notice]:
-    """One notice for each threshold between *before* and *percent*; their names keep them single for the window."""
+def notices(
+    ref: ResourceRef, rules: Rules, *, window_id: str, limit: str, before: int, percent: int
+) -> Iterator[Notice]:
+    """One notice for each threshold between *before* and *percent*; single for the window and limit by their names."""
+    about = f"{window_id}|{limit}"
     for each in sorted(rules.thresholds, key=lambda each: (each.percent, each.action)):
         if before < each.percent <= percent and each.percent < EXHAUSTED_PERCENT:
-            yield _notice(ref, window_id, each, rules.model)
+            yield _notice(ref, window_id, each, rules.model, about)
     if before < EXHAUSTED_PERCENT <= percent:
         then = f": calls go to {rules.model} as long as it holds them" if rules.swaps and rules.model else ""
         message = f"{EXHAUSTED_PERCENT} % of the limit is used in period {window_id}{then}"
-        yield Notice(ref, "Warning", "BudgetExhausted", message, about=window_id)
+        yield Notice(ref, "Warning", "BudgetExhausted", message, about)
 
 
-def _notice(ref: ResourceRef, window_id: str, threshold: Threshold, model: str | None) -> Notice:
+def _notice(ref: ResourceRef, window_id: str, threshold: Threshold, model: str | None, about: str) -> Notice:
     message = f"{threshold.percent} % of the limit is used in period {window_id}"
     if threshold.action == "Downgrade":
-        return Notice(ref, "Warning", "BudgetDowngraded", f"{message}: calls go to {model} from here on", window_id)
-    return Notice(ref, "Warning", "BudgetThresholdReached", message, window_id)
+        return Notice(ref, "Warning", "BudgetDowngraded", f"{message}: calls go to {model} from here on", about)
+    return Notice(ref, "Warning", "BudgetThresholdReached", message, about)

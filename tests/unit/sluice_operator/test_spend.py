@@ -1,5 +1,6 @@
 """Reading the counters from a real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -154,15 +155,64 @@ async def test_nonsense_in_a_counter_is_not_zero(server: RedisServer, spend: Red
     assert "many" not in str(caught.value)
 
 
-async def test_more_accounts_than_can_be_looked_through_are_not_zero(
+def charge_users(server: RedisServer, budget_id: str, count: int) -> str:
+    """*count* users of a Budget are charged; what their accounts begin with."""
+    with server.client.pipeline() as pipe:
+        for number in range(count):
+            name = names.account(budget_id, "w", f"u{number:016x}")
+            pipe.hset(name, "posted", 1)
+            pipe.zadd(names.ACCOUNTS, {name: 1})
+        pipe.execute()
+    return names.account(budget_id, "w", "u")
+
+
+async def test_more_accounts_than_can_be_looked_through_hide_nothing_but_users(
     server: RedisServer, spend: RedisSpend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A search that had to end before its end knows nothing, rather than less."""
+    """A search that had to end before its end knows nothing of users, rather than less, and says so; named accounts and
+    keys are read all the same.
+    """
     monkeypatch.setattr(spend_module, "_MAX_SCANS", 1)
-    server.client.zadd(names.ACCOUNTS, {names.account("b1", "w", f"u{number}"): 1 for number in range(5000)})
+    prefix = charge_users(server, "b9", 5000)
+    server.client.hset(SHARED, "posted", 5)
+    server.client.hset(names.key_usage("vk1", "2026-09"), "requests", 3)
 
-    with pytest.raises(SpendUnavailableError):
-        await spend.read(Question(prefixes=(names.account("b1", "w", "u"),)))
+    answer = await spend.read(Question((SHARED,), "2026-09", ("vk1",), (prefix,)))
+
+    assert answer == Answer({SHARED: Account(5)}, {"vk1": Usage(3)}, frozenset((prefix,)))
+
+
+async def test_a_search_without_time_hides_nothing_but_users(
+    server: RedisServer, spend: RedisSpend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users for whom there was no time are unknown; who named accounts asked for is answered."""
+    monkeypatch.setattr(spend_module, "_USERS_SECONDS", 0)
+    prefix = charge_users(server, "b9", 1)
+    server.client.hset(SHARED, "posted", 5)
+
+    answer = await spend.read(Question((SHARED,), prefixes=(prefix,)))
+
+    assert answer == Answer({SHARED: Account(5)}, unread=frozenset((prefix,)))
+
+
+async def test_a_budget_with_very_many_users_hides_no_other(
+    server: RedisServer, spend: RedisSpend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where time ends among the accounts of users, the few were read whole and the many are unknown."""
+    many, few = charge_users(server, "b1", 1200), charge_users(server, "b2", 3)
+    read, loop = spend._accounts, asyncio.get_running_loop()
+    until = loop.time() + 1
+
+    async def slow(wanted: Sequence[str]) -> dict[str, Account]:
+        if any(name.startswith(many) for name in wanted):
+            await asyncio.sleep(until - loop.time())
+        return await read(wanted)
+
+    monkeypatch.setattr(spend, "_accounts", slow)
+
+    accounts, unread = await spend._users((many, few), until)
+
+    assert (len(accounts), unread) == (3, frozenset((many,)))
 
 
 async def _read_at(url: str) -> int:
@@ -236,3 +286,8 @@ async def _readable(spend: RedisSpend) -> Answer | None:
 def test_an_account_takes_what_is_posted_held_and_orphaned() -> None:
     """All three count against the limit."""
     assert Account(1, 2, 4).taken == 7
+
+
+def test_what_is_held_is_not_used() -> None:
+    """What calls in flight may cost is not spent yet; what nobody saw end may have been."""
+    assert Account(1, 2, 4).used == 5

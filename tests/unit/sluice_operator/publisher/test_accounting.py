@@ -64,10 +64,22 @@ class Books:
             now_ms=self.desk.clock.now_ms,
         )
 
-    async def spend(self, posted: int) -> None:
-        """The budget has *posted* calls when it is looked at next."""
-        self.counters.answer = Answer({names.account(self.uid("Budget", "calls"), "once", "-"): Account(posted)})
+    async def spend(self, posted: int, *, held: int = 0, window: str = "once") -> None:
+        """The budget has *posted* calls, and *held* in flight, when it is looked at next."""
+        name = names.account(self.uid("Budget", "calls"), window, "-")
+        self.counters.answer = Answer({name: Account(posted, held)})
         await self.look()
+
+    def event_names(self) -> list[str]:
+        """Names of the Events of thresholds."""
+        items = self.desk.cluster.objects.items()
+        return [name for (kind, _, name), item in items if kind == "Event" and item["reason"].startswith("Budget")]
+
+    async def change(self, **changed: Any) -> None:
+        """Somebody applies the budget with other values; until that is published."""
+        before = self.desk.publisher.snapshot
+        self.desk.put("Budget", "calls", {**CALLS, **changed})
+        await until(lambda: self.desk.publisher.snapshot is not before)
 
     def later(self) -> None:
         """Half a minute passes."""
@@ -85,6 +97,11 @@ class Books:
     def events(self) -> list[str]:
         """Reasons of the Events so far."""
         return [item["reason"] for (kind, _, _), item in self.desk.cluster.objects.items() if kind == "Event"]
+
+    def told(self) -> list[str]:
+        """What Events said of thresholds so far."""
+        items = [item for (kind, _, _), item in self.desk.cluster.objects.items() if kind == "Event"]
+        return sorted(item["note"].split(" of ")[0] for item in items if item["reason"].startswith("Budget"))
 
     def budget(self) -> dict[str, Any]:
         """The budget's status."""
@@ -128,7 +145,55 @@ async def test_thresholds_are_told_once(books: Books) -> None:
     assert books.desk.condition("Budget", "calls", "WithinBudget") == ("False", "Exhausted")
 
 
-async def test_thresholds_are_told_once_though_holds_come_and_go(books: Books) -> None:
+async def test_holds_tell_no_threshold(books: Books) -> None:
+    """What calls in flight may cost is shown and counts against the limit, but thresholds are of what is spent: also
+    for a process that begins while much is held.
+    """
+    await books.spend(10, held=90)
+    await until(lambda: books.desk.condition("Budget", "calls", "WithinBudget")[0] == "False")
+    untold = books.told()
+    books.restart()
+    await books.spend(60)
+    await until(lambda: books.told() == ["50 %"])
+    await books.spend(100)
+    await until(lambda: books.told() == ["100 %", "50 %"])
+
+    assert untold == []
+
+
+async def test_a_topped_up_budget_tells_its_thresholds_again(books: Books) -> None:
+    """After a raise, what is no longer reached is told when it is reached again, also by another process; and once."""
+    await books.spend(100)
+    await until(lambda: books.told() == ["100 %", "50 %"])
+    await books.change(limit={"unit": "Requests", "amount": "300"})
+    await books.spend(100)
+    await until(lambda: books.budget().get("effectiveLimit") == "300")
+    raised = books.budget().get("reachedPercent")
+    books.restart()
+    await books.spend(150)
+    await until(lambda: books.told() == ["100 %", "50 %", "50 %"])
+    await books.spend(140)
+    await books.spend(300)
+    await until(lambda: books.told() == ["100 %", "100 %", "50 %", "50 %"])
+
+    assert raised is None
+
+
+async def test_a_limit_that_comes_and_goes_tells_each_threshold_once(books: Books) -> None:
+    """Two who do not agree on a limit make no Events without end."""
+    await books.spend(60)
+    await until(lambda: books.told() == ["50 %"])
+    del books.desk.cluster.objects["Event", TEAM, next(iter(books.event_names()))]  # Events are not kept for ever
+    for amount in ("300", "100", "300", "100"):
+        await books.change(limit={"unit": "Requests", "amount": amount})
+        await books.spend(60)
+        await until(lambda amount=amount: books.budget().get("effectiveLimit") == amount)  # type: ignore[misc]
+
+    posted = [call for call in books.desk.cluster.calls if call[:2] == ("create", "Event")]
+    assert len(posted) == 2  # the other is that the key was made
+
+
+async def test_thresholds_are_told_once_though_figures_fall(books: Books) -> None:
     """Below a threshold and above it again is no news in the same period, for a process that has just begun either."""
     await books.spend(60)
     await until(lambda: books.budget().get("reachedPercent") == 50)
@@ -210,6 +275,78 @@ async def test_one_failure_is_no_news(books: Books) -> None:
 
     assert books.accounting._failures == 0
     assert books.desk.condition("Budget", "calls", "Fresh")[0] == "True"
+
+
+async def test_a_budget_that_is_made_in_an_outage_is_not_fresh(books: Books) -> None:
+    """While counters cannot be read, a Budget that nobody has read yet says so, and shows no figures."""
+    books.counters.answer = None
+    await books.look()
+    await books.look()
+    books.desk.put("Budget", "late", CALLS)
+    await until(lambda: "late" in [each.name for each in books.desk.publisher.snapshot.budgets])
+    await books.look()
+    await until(lambda: books.desk.condition("Budget", "late", "Fresh") == ("False", "CountersUnavailable"))
+    before = len(books.desk.cluster.calls)
+    await books.look()
+
+    assert "spent" not in books.desk.status("Budget", "late")
+    assert books.accounting._shown[books.uid("Budget", "late")].told is None
+    assert len(books.desk.cluster.calls) == before
+
+
+async def test_users_that_could_not_be_read_are_told_of(books: Books) -> None:
+    """A Budget with more users than can be read keeps its figures and says why; others stay fresh."""
+    await books.change(per="User")
+    books.desk.put("Budget", "other", CALLS)
+    await until(lambda: "other" in [each.name for each in books.desk.publisher.snapshot.budgets])
+    prefix = names.account(books.uid("Budget", "calls"), "once", "u")
+    books.counters.answer = Answer({f"{prefix}1": Account(7)})
+    await books.look()
+    await until(lambda: books.budget().get("spent") == "7")
+    books.counters.answer = Answer(unread=frozenset((prefix,)))
+    await books.look()
+    await books.look()
+    await until(lambda: books.desk.condition("Budget", "calls", "Fresh") == ("False", "UsersNotRead"))
+    kept = books.budget()["spent"]
+    books.counters.answer = Answer({f"{prefix}1": Account(8)})
+    await books.look()
+    await until(lambda: books.desk.condition("Budget", "calls", "Fresh") == ("True", "Read"))
+
+    assert (kept, books.budget()["spent"]) == ("7", "8")
+    assert books.desk.condition("Budget", "other", "Fresh") == ("True", "Read")
+
+
+async def test_a_projection_that_has_passed_goes(books: Books) -> None:
+    """Without any spending, a projected end that no longer follows is removed; the Budget spends since it was made."""
+    manifest = books.desk.cluster.objects["Budget", TEAM, "calls"]
+    manifest["metadata"]["creationTimestamp"] = "2026-05-27T20:26:40Z"  # a day before the clock begins
+    await books.change(period={"type": "Calendar", "calendar": {"unit": "Month"}})
+    await books.spend(40, window="2026-05")
+    await until(lambda: "projectedExhaustion" in books.budget())
+    projected = books.budget()["projectedExhaustion"]
+    books.desk.clock.ahead_ms += 2 * 86_400_000
+    await books.spend(40, window="2026-05")
+    await until(lambda: "projectedExhaustion" not in books.budget())
+
+    assert projected.startswith("2026-05-30T08:26")
+
+
+async def test_a_keys_month_keeps_the_time_it_was_read(books: Books) -> None:
+    """While counters cannot be read, a key's usage stays, and so does the time at which it was read."""
+    key_id = books.desk.status("VirtualKey", "payer")["keyID"]
+    books.counters.answer = Answer(keys={key_id: Usage(3, 30, 12, 1_000_000, books.desk.clock.now_ms())})
+    await books.look()
+    await until(lambda: "usage" in books.desk.status("VirtualKey", "payer"))
+    read = books.desk.status("VirtualKey", "payer")["usage"]
+    books.counters.answer = None
+    for _ in range(3):
+        books.later()
+        await books.look()
+    await until(lambda: books.desk.condition("Budget", "calls", "Fresh")[0] == "False")
+    books.desk.put("VirtualKey", "payer", {"budgetRefs": [{"name": "calls"}], "maxParallelRequests": 5})
+    await until(lambda: books.desk.status("VirtualKey", "payer").get("observedGeneration") == 2)
+
+    assert books.desk.status("VirtualKey", "payer")["usage"] == read
 
 
 async def test_a_key_that_was_used_shows_its_month(books: Books) -> None:

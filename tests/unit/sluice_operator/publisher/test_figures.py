@@ -8,7 +8,7 @@ from sluice_contract import names
 from sluice_contract.snapshot import Adjustment, Budget, Key, Snapshot
 from sluice_contract.windows import Period
 from sluice_operator.publisher import figures
-from sluice_operator.publisher.conditions import Facts
+from sluice_operator.publisher.conditions import NO_FACTS, Facts
 from sluice_operator.spend import Account, Usage
 
 USD = 1_000_000_000
@@ -39,13 +39,22 @@ def test_money_is_shown_exactly() -> None:
     """Spent, held, orphaned and what remains, in the budget's unit, with the window they are about."""
     facts, period, percent = figures.budget_facts(budget(), [Account(20 * USD, 4 * USD, 1 * USD)], NOW)
 
-    assert (period, percent) == ("2026-09", 50)
+    assert (period, percent) == ("2026-09", 42)
     assert facts.fields.items() >= {
         "effectiveLimit": "50.000000", "spent": "20.000000", "held": "4.000000", "orphaned": "1.000000",
         "remaining": "25.000000", "usedPercent": 50, "at": "2026-09-16T00:00:00Z",
         "period": {"id": "2026-09", "start": "2026-09-01T00:00:00Z", "end": "2026-10-01T00:00:00Z"},
     }.items()  # fmt: skip
     assert reasons(facts) == {"WithinBudget": ("True", "WithinBudget"), "Fresh": ("True", "Read")}
+
+
+def test_what_is_told_of_is_what_was_used_most() -> None:
+    """The percentage for thresholds leaves out holds, and is of the one who used most, not of whoever holds most."""
+    facts, _, percent = figures.budget_facts(
+        budget(per="User", amount=100), [Account(10, held=80), Account(30, orphaned=5)], NOW
+    )
+
+    assert (facts.fields["usedPercent"], percent) == (90, 35)
 
 
 def test_tokens_and_requests_are_whole_numbers() -> None:
@@ -86,6 +95,17 @@ def test_exhaustion_is_projected_from_the_pace_so_far() -> None:
 
     assert fast.fields["projectedExhaustion"] == "2026-09-23T12:00:00Z"
     assert slow.fields["projectedExhaustion"] is None
+    assert young.fields["projectedExhaustion"] is None
+
+
+def test_exhaustion_is_projected_from_when_the_budget_was_made() -> None:
+    """A Budget made five days ago spends since then; one made before its period spends since that began."""
+    made, _, _ = figures.budget_facts(budget(amount=60), [Account(40)], NOW, created_ms=NOW - 5 * DAY_MS)
+    older, _, _ = figures.budget_facts(budget(amount=60), [Account(40)], NOW, created_ms=NOW - 99 * DAY_MS)
+    young, _, _ = figures.budget_facts(budget(amount=60), [Account(40)], NOW, created_ms=NOW - 60_000)
+
+    assert made.fields["projectedExhaustion"] == "2026-09-18T12:00:00Z"
+    assert older.fields["projectedExhaustion"] == "2026-09-23T12:00:00Z"
     assert young.fields["projectedExhaustion"] is None
 
 
@@ -138,11 +158,40 @@ def test_what_cannot_be_read_is_kept_and_marked() -> None:
     """An unreadable counter leaves every figure as it was; only Fresh changes."""
     facts, _, _ = figures.budget_facts(budget(), [Account(20 * USD)], NOW)
 
-    stale = figures.stale(facts, "Redis: TimeoutError")
+    stale = figures.stale(facts, figures.unreadable("Redis: TimeoutError"), NOW, status={})
 
     assert stale.fields == facts.fields
     assert reasons(stale)["Fresh"] == ("False", "CountersUnavailable")
     assert reasons(stale)["WithinBudget"] == ("True", "WithinBudget")
+
+
+def test_other_words_for_what_cannot_be_read_are_no_news() -> None:
+    """An outage that is told in other words later says what it said first; another reason is said."""
+    first = figures.stale(NO_FACTS, figures.unreadable("Redis: TimeoutError"), NOW, status={})
+
+    assert figures.stale(first, figures.unreadable("Redis: ConnectionError"), NOW + 1, status={}) == first
+    assert figures.stale(first, figures.USERS_UNREAD, NOW, status={}).conditions == (figures.USERS_UNREAD,)
+
+
+def test_a_projection_does_not_outlive_its_time_though_nothing_can_be_read() -> None:
+    """What should have come by now goes, whether we said it or whoever came before us; what is to come stays."""
+    facts, _, _ = figures.budget_facts(budget(amount=60), [Account(40)], NOW)
+    due, why = NOW + 8 * DAY_MS, figures.unreadable("Redis: TimeoutError")
+    said = {"projectedExhaustion": "2026-09-23T12:00:00Z"}
+
+    assert figures.stale(facts, why, NOW, status=said).fields == facts.fields
+    assert figures.stale(facts, why, due, status=said).fields["projectedExhaustion"] is None
+    assert figures.stale(NO_FACTS, why, due, status=said).fields == {"projectedExhaustion": None}
+    assert figures.stale(NO_FACTS, why, NOW, status=said).fields == {}
+
+
+def test_only_budgets_of_users_can_have_unread_ones() -> None:
+    """A Budget per user is unread when its own accounts of this window are."""
+    prefix = names.account("b1", "2026-09", "u")
+
+    assert figures.unread(budget(per="User"), {prefix}, NOW)
+    assert not figures.unread(budget(), {prefix}, NOW)
+    assert not figures.unread(budget(id="b2", per="User"), {prefix}, NOW)
 
 
 DAY = Period(rolling_ms=DAY_MS)
@@ -155,7 +204,7 @@ def test_a_rolling_window_shows_what_still_counts() -> None:
     account = Account(posted=99, held=1, buckets={now - 61: 5, now - 60: 7, now: 2})
     facts, period, percent = figures.budget_facts(budget(period=DAY, unit="Requests", amount=20), [account], NOW)
 
-    assert (period, facts.fields["spent"], facts.fields["remaining"], percent) == ("rolling-24h", "9", "10", 50)
+    assert (period, facts.fields["spent"], facts.fields["remaining"], percent) == ("rolling-24h", "9", "10", 45)
     assert facts.fields["projectedExhaustion"] is None
 
 

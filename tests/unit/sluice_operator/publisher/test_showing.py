@@ -3,9 +3,11 @@
 import itertools
 
 from sluice_operator.publisher.conditions import Condition, Facts
+from sluice_operator.publisher.figures import rfc3339
 from sluice_operator.publisher.showing import Shown, to_show
 
 NOW = 1_795_219_200_000
+HOUR_MS = 3_600_000
 
 
 def show(
@@ -13,7 +15,7 @@ def show(
 ) -> Shown | None:
     """Whether a budget of 100 that spent *spent* is to be shown."""
     within = Condition("WithinBudget", "True" if spent < 100 else "False", "Any", message)
-    facts = Facts({"spent": spent, "at": now_ms, "projectedExhaustion": now_ms}, (within,))
+    facts = Facts({"spent": spent, "at": now_ms}, (within,))
     return to_show(shown, facts, period=period, pressing=pressing, now_ms=now_ms)
 
 
@@ -57,3 +59,34 @@ def test_other_words_are_no_flip() -> None:
 
     assert show(busy, 101, NOW + 1000, message="at two") is None
     assert show(busy, 101, NOW + 30_000, message="at two") is not None
+
+
+def foresee(shown: Shown | None, ahead_ms: int | None, now_ms: int) -> Shown | None:
+    """Whether a budget that is used up in *ahead_ms* is to be shown."""
+    projected = None if ahead_ms is None else rfc3339(now_ms + ahead_ms)
+    return to_show(shown, Facts({"spent": 5, "projectedExhaustion": projected}), period="2026-09", now_ms=now_ms)
+
+
+def test_a_projection_that_has_passed_or_no_longer_follows_is_shown_anew() -> None:
+    """One that goes, comes, or should have come by now is a reason to write, though nothing was spent."""
+    shown = foresee(None, 10 * HOUR_MS, NOW)
+
+    assert foresee(shown, None, NOW + HOUR_MS) is not None
+    assert foresee(foresee(None, None, NOW), HOUR_MS, NOW + HOUR_MS) is not None
+    assert foresee(shown, 20 * HOUR_MS, NOW + 10 * HOUR_MS) is not None
+
+
+def test_a_projection_that_drifts_is_seldom_written() -> None:
+    """Without spending it moves on with every look: it is shown when that is a tenth of what is left until then."""
+    shown = foresee(None, 10 * HOUR_MS, NOW)
+
+    assert foresee(shown, 10 * HOUR_MS, NOW + HOUR_MS // 2) is None
+    assert foresee(shown, 10 * HOUR_MS, NOW + HOUR_MS) is not None
+
+
+def test_a_projection_waits_for_its_turn() -> None:
+    """Also what comes and goes with every look is written once in thirty seconds."""
+    shown = foresee(foresee(None, None, NOW), HOUR_MS, NOW)
+
+    assert foresee(shown, None, NOW + 29_999) is None
+    assert foresee(shown, None, NOW + 30_000) is not None
