@@ -1,6 +1,7 @@
 """Snapshots in a directory."""
 
 import asyncio
+import logging
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -131,7 +132,8 @@ async def test_bundle_waits_for_every_part(tmp_path: Path, order: tuple[str, str
 
 
 async def test_damage_keeps_the_last_good(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A damaged index brings no bundle and no exception; it is told once, and the next good one comes."""
+    """A damaged index brings no bundle and no exception; it is told once, and so is the next good one, which comes."""
+    caplog.set_level(logging.INFO, "sluice.config")
     write(tmp_path, FIRST)
     looks, found = Looks(), list[Bundle]()
     async with asyncio.TaskGroup() as tasks:
@@ -144,7 +146,7 @@ async def test_damage_keeps_the_last_good(tmp_path: Path, caplog: pytest.LogCapt
         task.cancel()
 
     assert [bundle.index for bundle in found] == [FIRST[codec.INDEX], SECOND[codec.INDEX]]
-    assert [record.message for record in caplog.records] == ["config.source_failing"]
+    assert [record.message for record in caplog.records] == ["config.source_failing", "config.source_recovered"]
 
 
 async def test_absent_part_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
