@@ -80,7 +80,9 @@ def budget_facts(
     """
     window, rolls = window_at(budget.period, now_ms), budget.period.rolling_ms is not None
     limit = effective_limit(budget, now_ms)
-    current = [msgspec.structs.replace(account, posted=_posted(budget, account, now_ms)) for account in accounts]
+    current = accounts  # there may be very many: only what has buckets is made anew
+    if rolls:
+        current = [msgspec.structs.replace(account, posted=_posted(budget, account, now_ms)) for account in accounts]
     account = max(current, key=lambda account: account.taken, default=Account())
     remaining = max(0, limit - account.taken)
     amounts = {
