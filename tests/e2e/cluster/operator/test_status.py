@@ -85,7 +85,7 @@ async def test_spend_of_a_single_replica_is_shown(install: Install) -> None:
     spent = await eventually(
         lambda: tenant.get("Budget", "month"), lambda it: it is not None and it["status"].get("usedPercent") == 84
     )
-    replica.spend["accounts"][account]["posted"] = 49_000_000_000
+    replica.spend["accounts"][account]["posted"] = 50_000_000_000
     exhausted = await eventually(
         lambda: tenant.get("Budget", "month"), lambda it: condition(it, "WithinBudget").get("status") == "False"
     )
