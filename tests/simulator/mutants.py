@@ -52,7 +52,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "ignore-held": _lua("reserve", _SUM, f"if fields[f] ~= 'held' then {_SUM} end", "B.limit"),
     "ignore-orphaned": _lua("reserve", _SUM, f"if fields[f] ~= 'orphaned' then {_SUM} end", "B.limit"),
     "first-budget-only": _lua(
-        "reserve", "if asks and ARGV[a + 3] == '1'", "if asks and k == slots + 1 and ARGV[a + 3] == '1'", "B.limit"
+        "reserve", "asks and ARGV[a + 3] == '1'", "asks and k == slots + 1 and ARGV[a + 3] == '1'", "B.limit"
     ),
     "window-forgets-early": _lua("reserve", "at + 0 < oldest + 0", "at + 0 < oldest + 20", "B.overspent", "B.unknown"),
     "slots-unchecked": _lua("reserve", "live >= ARGV[a] + 0", "live > ARGV[a] + 0", "B.slots"),

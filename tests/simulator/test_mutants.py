@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.mutants import MUTANTS
+from simulator.mutants import MUTANTS, applied
 from simulator.run import running_pool
 from simulator.world import Outcome
 
@@ -14,6 +14,13 @@ def caught() -> dict[str, Outcome | None]:
     """A seed that caught each mutant."""
     with running_pool() as pool:
         return dict(zip(MUTANTS, pool.hunt(MUTANTS, MOST_SEEDS), strict=True))
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_defect_is_one(name: str) -> None:
+    """What a defect changes is there, exactly once: code that moves must not leave a mutant without effect."""
+    with applied(MUTANTS[name]) as scripts:
+        assert scripts.all()
 
 
 @pytest.mark.parametrize("name", MUTANTS)
