@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sluice_contract.errors import SnapshotInvalidError
+from sluice_contract.quirks import NEW_CEILING
 from sluice_contract.snapshot import KEY_SHARD_COUNT, SCHEMA, Budget, Credentials, Key, Model, Snapshot, Upstream
 
 INDEX: Final = "index"
@@ -29,6 +30,7 @@ MODELS: Final = "models"
 BUDGETS: Final = "budgets"
 CREDENTIALS: Final = "credentials"
 KEY_SHARDS: Final = tuple(f"keys-{n:02d}" for n in range(KEY_SHARD_COUNT))
+_NEW_CEILING_TYPES: Final = ("OpenAI", "AzureOpenAI")  # of schema 2
 READABLE_SCHEMAS: Final = tuple(number for number in (SCHEMA - 1, SCHEMA) if number > 0)
 PARTS: Final = (MODELS, BUDGETS, CREDENTIALS, *KEY_SHARDS)
 SECRET_PARTS: Final = frozenset((CREDENTIALS, *KEY_SHARDS))
@@ -116,16 +118,16 @@ def decode(index: Index, parts: Mapping[str, bytes]) -> Snapshot:
     budgets = _decode(BUDGETS, whole[BUDGETS], tuple[Budget, ...])
     return Snapshot(
         models=models.models,
-        upstreams=models.upstreams,
-        budgets=budgets if index.schema > 1 else tuple(map(_of_schema_1, budgets)),
+        upstreams=models.upstreams if index.schema > 2 else tuple(map(_of_schema_2, models.upstreams)),
+        budgets=budgets,
         keys=keys,
         credentials=_decode(CREDENTIALS, whole[CREDENTIALS], Credentials),
     )
 
 
-def _of_schema_1(budget: Budget) -> Budget:
-    # Left out of the bytes, it meant Closed, and there was no Lease.
-    return msgspec.structs.replace(budget, failure_mode="Closed") if budget.failure_mode == "Lease" else budget
+def _of_schema_2(upstream: Upstream) -> Upstream:
+    # What it speaks was OpenAI's for all, and the name of the ceiling hung on the type.
+    return msgspec.structs.replace(upstream, quirks=(NEW_CEILING,) if upstream.type in _NEW_CEILING_TYPES else ())
 
 
 def _pack(name: str, value: object) -> bytes:

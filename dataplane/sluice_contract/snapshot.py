@@ -13,9 +13,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from sluice_contract.quirks import OPENAI_PATHS
 from sluice_contract.windows import Period
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 KEY_SHARD_COUNT: Final = 16  # fixed, so that RBAC can name every Secret
 
 LimitUnit = Literal["Requests", "InputTokens", "OutputTokens", "TotalTokens"]
@@ -85,8 +86,24 @@ class Limit(_Value, frozen=True):
     burst: int
 
 
+class Identity(_Value, frozen=True):
+    """How to say who we are where that is more than one fixed header: by a signature, or by a token that is fetched.
+
+    ``params`` are what is no secret (``region``, ``tokenURL``, ``scope``, …); the secret, where there is one, is the
+    upstream's credential, as JSON where it has several parts.
+    """
+
+    kind: Literal["AWS", "GCP", "AzureAD", "OAuth2"]
+    params: dict[str, str] = {}
+
+
 class Upstream(_Value, frozen=True):
-    """One provider account or Service: where to send, how to say who we are."""
+    """One provider account or Service: where to send, how to say who we are.
+
+    ``paths`` are what it speaks: by endpoint (``chat``, ``messages``, ``embeddings``, …) the path that is appended to
+    ``base_url``; ``{model}`` in it stands for its name of the model, ``gemini.stream`` is that of ``gemini``'s streams.
+    ``quirks`` are named in :mod:`sluice_contract.quirks`.
+    """
 
     id: str
     type: str  # "Echo" is answered inside the data plane; every other type speaks HTTP
@@ -100,6 +117,26 @@ class Upstream(_Value, frozen=True):
     ca_pem: str | None = None  # trusted besides the system's authorities
     limits: tuple[Limit, ...] = ()  # of the whole account, taken for each attempt at any of its targets
     limits_id: str = ""  # what they are counted under: the ModelProvider's UID; "" where there are none
+    paths: dict[str, str] = msgspec.field(default_factory=OPENAI_PATHS.copy)
+    quirks: tuple[str, ...] = ()
+    identity: Identity | None = None  # None: the credential itself goes into auth_header
+
+
+class Capabilities(_Value, frozen=True):
+    """What a model can take and do.  None is not known, and then nothing is refused for it; tokens are counts.
+
+    ``reasoning`` is how it is told to think: by an effort, by a budget of tokens, adaptively (it decides, an effort
+    may be named); ``none``: it does not.  ``sampling``: temperature, top_p and the like may be set.
+    """
+
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    vision: bool | None = None
+    documents: bool | None = None
+    tools: bool | None = None
+    structured_output: bool | None = None
+    sampling: bool | None = None
+    reasoning: Literal["none", "effort", "budget", "adaptive"] | None = None
 
 
 class Target(_Value, frozen=True):
@@ -115,6 +152,8 @@ class Target(_Value, frozen=True):
     limits: tuple[Limit, ...] = ()  # taken for each attempt at this target
     price: Price | None = None  # None with free False: no budget in money can hold it
     free: bool = False
+    capabilities: Capabilities = Capabilities()
+    speaks: tuple[str, ...] = ()  # which of the upstream's conversations this model knows, the best first; (): all
 
 
 class Timeouts(_Value, frozen=True):
@@ -158,6 +197,8 @@ class Model(_Value, frozen=True):
     limits: tuple[Limit, ...] = ()
     context_window: int | None = None
     max_output_tokens: int | None = None
+    drop_unsupported: bool = False  # what a target's API cannot say is left out; else the call is refused
+    passthrough: tuple[str, ...] = ()  # of a provider's own routes: what may be called, as ``GET /files*``
 
 
 class Adjustment(_Value, frozen=True):

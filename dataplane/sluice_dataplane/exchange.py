@@ -1,7 +1,7 @@
 """The values that rooms pass on.  Facts fixed at the door are in Exchange; nothing here knows HTTP libraries."""
 
 from collections.abc import AsyncIterator
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -9,12 +9,56 @@ from sluice_contract.snapshot import Key, Model, Target, Upstream
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.config.table import Table
 
-Endpoint = Literal["chat", "completions", "embeddings"]
+Conversation = Literal["chat", "messages", "responses", "gemini", "converse"]  # what can be translated
+Endpoint = Literal[
+    "chat",
+    "messages",
+    "responses",
+    "gemini",
+    "converse",  # spoken by upstreams only
+    "completions",
+    "embeddings",
+    "moderations",
+    "rerank",
+    "images",
+    "image_edits",
+    "image_variations",
+    "speech",
+    "transcriptions",
+    "translations",
+    "count_tokens",  # Anthropic's
+    "gemini_count",
+    "gemini_embeddings",
+    "responses_tokens",
+    "responses_compact",
+    "response",  # one that a provider keeps: read, cancelled or deleted
+    "passthrough",
+]
 Headers = tuple[tuple[str, str], ...]  # names in lower case, in the order received
 
 
 class _Value(msgspec.Struct, frozen=True, gc=False):
     """Base of the values: immutable, an eighth of a dataclass's cost to make; none can be part of a cycle."""
+
+
+class Route(_Value, frozen=True, gc=False):
+    """What the path, method and query of a request say, where they say more than the endpoint.
+
+    ``model`` and ``stream`` are Gemini's, ``id`` is of a kept response, ``tail`` what follows it (or a provider's
+    name), ``query`` what may be passed on, without its question mark.  ``content_type`` is the body's
+    where it is not JSON.
+    """
+
+    method: str = "POST"
+    model: str = ""
+    stream: bool = False
+    id: str = ""
+    tail: str = ""
+    query: str = ""
+    content_type: str = ""
+
+
+PLAIN_ROUTE: Final = Route()
 
 
 class Exchange(_Value, frozen=True, gc=False):
@@ -28,6 +72,7 @@ class Exchange(_Value, frozen=True, gc=False):
     headers: Headers
     body: bytes
     client_address: str
+    route: Route = PLAIN_ROUTE
 
 
 class Principal(_Value, frozen=True, gc=False):

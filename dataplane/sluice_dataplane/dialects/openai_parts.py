@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.exchange import Endpoint
 
 _TEXT: Final = frozenset(("text", "refusal", "input_text", "output_text", "thinking", "reasoning"))
@@ -17,20 +18,6 @@ _FREE_TOOLS: Final = frozenset(
     ("function", "custom")
 )  # the client runs them; all others are run, and billed, by others
 _ABSENT: Final = msgspec.Raw()
-
-
-class Parts(msgspec.Struct, frozen=True, gc=False):
-    """What a request holds besides text.  Fields are named as ``messages[1].content[0]``; "" where there is none."""
-
-    media_bytes: int = 0  # of the body, that are images or sound
-    images: int = 0
-    low_images: int = 0  # of those, the ones with ``detail: low``
-    audio_bytes: int = 0  # decoded
-    opaque: str = ""  # the first field whose tokens its bytes do not bound: a file, a video, what is kept elsewhere
-    unpriced: str = ""  # the first field that asks for something besides tokens
-
-
-PLAIN: Final = Parts()
 
 
 class _Part(msgspec.Struct, gc=False):

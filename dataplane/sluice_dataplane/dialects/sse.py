@@ -8,29 +8,13 @@ comments, one space after the colon, data lines joined by LF).
 import re
 from typing import Final
 
-import msgspec
+from sluice_dataplane.dialects.frames import Frame, FramingError
 
 MAX_LINE_BYTES: Final = 1024 * 1024  # a line that never ends must not eat our memory
 MAX_EVENT_BYTES: Final = 4 * 1024 * 1024  # nor must an event
 _BOM: Final = b"\xef\xbb\xbf"
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _RESCAN_BYTES: Final = 64 * 1024  # up to here an unfinished event is scanned anew with each chunk
-
-
-class SseError(Exception):
-    """A line or an event is over its limit; nothing after it can be trusted to be framed right."""
-
-
-class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One event.
-
-    ``raw`` is its bytes with the blank line that ends it.  ``data`` is its data lines joined by LF, None if it has
-    none.  ``whole`` False: the stream ended inside it; a reader by the standard would drop it.
-    """
-
-    raw: bytes
-    data: bytes | None
-    whole: bool = True
 
 
 class SseFramer:
@@ -48,13 +32,13 @@ class SseFramer:
         self._line = 0  # where its unfinished line begins
         self._search = 0  # up to where that line is known to hold no line end
         self._fresh = True  # no line of the stream was read yet: the next may begin with a byte order mark
-        self._error: SseError | None = None
+        self._error: FramingError | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The events that *chunk* completes, in order.
 
         Raises:
-            SseError: a limit is passed.  Events before it have been returned; the framer is of no further use.
+            FramingError: a limit is passed.  Events before it have been returned; the framer is of no further use.
         """
         if self._error is not None:
             raise self._error
@@ -80,7 +64,7 @@ class SseFramer:
         """What the end of the stream completes or leaves unfinished: at most two frames.
 
         Raises:
-            SseError: as for :meth:`feed`.
+            FramingError: as for :meth:`feed`.
         """
         if self._error is not None:
             raise self._error
@@ -116,9 +100,9 @@ class SseFramer:
         """*frames*, unless what remains is over a limit and nothing else is to be told first."""
         # The ambiguous CR at the end is not part of the line.
         if self._search - self._line > MAX_LINE_BYTES:
-            self._error = SseError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+            self._error = FramingError(f"a line is longer than {MAX_LINE_BYTES} bytes")
         elif len(self._buffer) > MAX_EVENT_BYTES:
-            self._error = SseError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
+            self._error = FramingError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
         if self._error is not None and not frames:
             raise self._error
         return frames

@@ -10,7 +10,8 @@ from typing import Final, Literal
 import msgspec
 
 from sluice_dataplane.dialects import openai, openai_usage
-from sluice_dataplane.dialects.sse import Frame, SseError, SseFramer
+from sluice_dataplane.dialects.frames import Frame, FramingError
+from sluice_dataplane.dialects.sse import SseFramer
 from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamTimeoutError, error_body
 from sluice_dataplane.upstream.seam import AttemptFailedError, UpstreamAnswer
 from sluice_dataplane.usage.meter import Meter
@@ -109,7 +110,7 @@ class Relay:
                 out = self._break_off(
                     UpstreamTimeoutError("The upstream stalled.") if timed_out else UpstreamFailedError(_BROKEN)
                 )
-            except SseError:
+            except FramingError:
                 out = self._break_off(UpstreamFailedError("The upstream's stream is not valid."))
             if out:
                 self._watch.saw(self._meter.output_tokens, True)  # noqa: FBT003  until the client asks for more

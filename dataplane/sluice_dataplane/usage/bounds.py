@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.openai_parts import PLAIN, Parts, parts_of
+from sluice_dataplane.dialects.openai_parts import parts_of
+from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.exchange import Ask, Candidate, Endpoint
 
 BYTES_PER_TOKEN: Final = 3  # of text, for estimates; OpenAI's own rule of thumb is 4: fewer bytes count more tokens

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sluice_contract import codec
 from sluice_contract.errors import SnapshotInvalidError
+from sluice_contract.quirks import NEW_CEILING
 from sluice_contract.snapshot import (
     KEY_SHARD_COUNT,
     SCHEMA,
@@ -112,7 +113,7 @@ def test_format_on_the_wire_is_fixed() -> None:
     assert zlib.decompress(parts[codec.shard_of("k")]) == (
         b'[{"id":"k","namespace":"n","name":"x","digests":[{"id":"c1","algorithm":"sha256","hex":"00"}]}]'
     )
-    assert parts[codec.INDEX].startswith(b'{"schema":2,"parts":{"budgets":"')
+    assert parts[codec.INDEX].startswith(b'{"schema":3,"parts":{"budgets":"')
 
 
 def test_format_of_money_on_the_wire_is_fixed() -> None:
@@ -147,16 +148,18 @@ def test_format_of_money_on_the_wire_is_fixed() -> None:
 
 
 def test_schema_before_is_read_as_it_was_meant() -> None:
-    """A snapshot of schema 1 is read; there a Budget that said nothing was closed while the counters were away."""
+    """A snapshot of schema 2 is read; where every upstream spoke OpenAI's three calls."""
     written = (
-        b'[{"id":"a","namespace":"n","name":"x","unit":"Cost","amount":5,"period":{}},'
-        b'{"id":"b","namespace":"n","name":"y","unit":"Cost","amount":5,"period":{},"failure_mode":"Open"}]'
+        b'{"models":[],"upstreams":[{"id":"a","type":"OpenAI","provider_name":"openai"},'
+        b'{"id":"b","type":"VLLM","provider_name":"vllm"}]}'
     )
-    parts = with_part("budgets", zlib.compress(written))
+    parts = with_part("models", zlib.compress(written))
     index = msgspec.json.decode(parts[codec.INDEX])
-    parts[codec.INDEX] = msgspec.json.encode({**index, "schema": 1})
+    parts[codec.INDEX] = msgspec.json.encode({**index, "schema": 2})
 
-    assert [budget.failure_mode for budget in decoded(parts).budgets] == ["Closed", "Open"]
+    upstreams = decoded(parts).upstreams
+    assert [upstream.quirks for upstream in upstreams] == [(NEW_CEILING,), ()]
+    assert [sorted(upstream.paths) for upstream in upstreams] == [["chat", "completions", "embeddings"]] * 2
 
 
 def test_budget_that_says_nothing_leases() -> None:

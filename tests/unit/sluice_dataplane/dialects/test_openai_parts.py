@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_dataplane.dialects.openai_parts import PLAIN, Parts, parts_of
+from sluice_dataplane.dialects.openai_parts import parts_of
+from sluice_dataplane.dialects.parts import PLAIN, Parts
 
 PNG = "data:image/png;base64," + base64.b64encode(bytes(300)).decode()
 TEXT = {"type": "text", "text": "what is this?"}

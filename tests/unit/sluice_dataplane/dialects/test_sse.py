@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sluice_dataplane.dialects.sse import MAX_EVENT_BYTES, MAX_LINE_BYTES, Frame, SseError, SseFramer
+from sluice_dataplane.dialects.frames import Frame, FramingError
+from sluice_dataplane.dialects.sse import MAX_EVENT_BYTES, MAX_LINE_BYTES, SseFramer
 
 PIECES = st.sampled_from(
     [b"data: a", b"data:b", b"data", b"data:  c", b": ping", b"event: x", b"id", b"\xef\xbb\xbf", b"\n", b"\r", b"\r\n"]
@@ -121,7 +122,7 @@ def test_a_line_has_a_limit(step: int) -> None:
     """A line over the limit is refused, however it comes."""
     line = b"data: " + b"x" * (MAX_LINE_BYTES - 5) + b"\n\n"
 
-    with pytest.raises(SseError, match="line"):
+    with pytest.raises(FramingError, match="line"):
         _framed(line[i : i + step] for i in range(0, len(line), step))
 
 
@@ -137,7 +138,7 @@ def test_an_event_has_a_limit(step: int) -> None:
     """Many short lines do not get past it."""
     event = b"data: x\n" * (MAX_EVENT_BYTES // 8) + b"\n"
 
-    with pytest.raises(SseError, match="event"):
+    with pytest.raises(FramingError, match="event"):
         _framed(event[i : i + step] for i in range(0, len(event), step))
 
 
@@ -154,7 +155,7 @@ def test_good_events_come_before_the_error() -> None:
     frames = framer.feed(b"data: a\n\ndata: " + b"x" * MAX_LINE_BYTES)
 
     assert frames == [Frame(b"data: a\n\n", b"a")]
-    with pytest.raises(SseError):
+    with pytest.raises(FramingError):
         framer.feed(b"x")
-    with pytest.raises(SseError):
+    with pytest.raises(FramingError):
         framer.finish()
