@@ -160,8 +160,8 @@ class Writer(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """One wire's conversations, read and written."""
+class FrontCodec(Protocol):
+    """One wire's conversations, as its clients speak it."""
 
     def read_request(self, body: bytes, ask: Ask) -> Request:
         """All that *body*, of which *ask* was read, says.
@@ -170,6 +170,18 @@ class Codec(Protocol):
             InvalidRequestError: it cannot be understood; names the field.
         """
         ...
+
+    def write_answer(self, answer: Answer, request: Request, shown: Shown) -> bytes:
+        """*answer* to *request*, in this wire's words."""
+        ...
+
+    def writer(self, request: Request, shown: Shown) -> Writer:
+        """For one streamed answer to a client."""
+        ...
+
+
+class BackCodec(Protocol):
+    """One wire's conversations, as its providers speak it."""
 
     def write_request(self, request: Request, to: To) -> bytes:
         """*request* in this wire's words.
@@ -183,18 +195,14 @@ class Codec(Protocol):
         """What *body* answers.  Raises ValueError where it is no answer."""
         ...
 
-    def write_answer(self, answer: Answer, request: Request, shown: Shown) -> bytes:
-        """*answer* to *request*, in this wire's words."""
-        ...
-
     def reader(self) -> Reader:
         """For one streamed answer of a provider."""
-        ...
-
-    def writer(self, request: Request, shown: Shown) -> Writer:
-        """For one streamed answer to a client."""
         ...
 
     def read_error(self, body: bytes) -> str:
         """What a provider's error says to people; "" where *body* is no error of this wire."""
         ...
+
+
+class Codec(FrontCodec, BackCodec, Protocol):
+    """One wire's conversations, read and written; a wire that no client speaks has a :class:`BackCodec` only."""
