@@ -1,0 +1,63 @@
+"""JSON that is looked at from outside, and data URLs: what every wire needs of both.  Knows no API."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+ABSENT: Final = msgspec.Raw()
+NULL: Final = b"null"
+
+members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])  # of an object; its members' bytes are kept
+items: Final = msgspec.json.Decoder(list[msgspec.Raw])  # of an array
+encoder: Final = msgspec.json.Encoder()
+
+# A key spelt with \u escapes could hide a second one from a plain search.
+_ESCAPED_KEY: Final = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]{0,64}"\s*:')
+_DATA_URL: Final = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
+
+
+def raw(value: object) -> msgspec.Raw:
+    """*value* as JSON."""
+    return msgspec.Raw(encoder.encode(value))
+
+
+def said(value: msgspec.Raw | None) -> bool:
+    """Whether there is anything: a member that is absent or null says nothing."""
+    return value is not None and bytes(memoryview(value)[:4]) not in (b"", NULL)
+
+
+def starts(value: msgspec.Raw, start: bytes) -> bool:
+    """Whether *value*'s JSON begins with *start*, which is in lower case."""
+    return bytes(memoryview(value)[: len(start)]).lower() == start
+
+
+def length(value: msgspec.Raw) -> int:
+    """The bytes of a value, without the quotes of a string; 0 for null and for what is absent."""
+    view = memoryview(value)
+    size = len(view)
+    if size > 1 and view[0] == 0x22:
+        return size - 2
+    return 0 if size == 4 and bytes(view) == NULL else size
+
+
+def may_repeat(body: bytes, keys: Sequence[bytes]) -> bool:
+    """Whether *body* might have one of *keys* (with their quotes) twice: then two readers may see two bodies."""
+    for key in keys:
+        if body.count(key) > 1:
+            return True
+    return b"\\u" in body and _ESCAPED_KEY.search(body) is not None
+
+
+def split_data_url(url: str) -> tuple[str, str] | None:
+    """The media type (maybe "") and the data of a ``data:`` URL in base64; None for any other URL."""
+    found = _DATA_URL.match(url)
+    if found is None or not found[2].lower().endswith(";base64"):
+        return None
+    return found[1].lower(), url[found.end() :]
+
+
+def data_url(media_type: str, data: str) -> str:
+    """The URL that holds *data*, which is in base64."""
+    return f"data:{media_type};base64,{data}"
