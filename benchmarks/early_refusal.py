@@ -20,7 +20,7 @@ from sluice_contract.money import NANO_PER_USD
 from sluice_contract.snapshot import Budget, Key, Model, Price, Snapshot, Target, Upstream
 from sluice_contract.windows import Period
 from sluice_dataplane.config.table import Table
-from sluice_dataplane.dialects import openai
+from sluice_dataplane.dialects.openai.fields import read_ask
 from sluice_dataplane.exchange import Exchange, Principal
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.demand import Demands
@@ -85,7 +85,7 @@ def asks(draw: random.Random) -> Iterator[Ask]:
 
 def hold_bytes(ask: Ask, left: int) -> tuple[int, int] | None:
     """Every byte of the body is a token, and the ceiling is what it is."""
-    ceiling = openai.read_ask("chat", ask.body).max_output_tokens or DEFAULT_CEILING
+    ceiling = read_ask(ask.body).max_output_tokens or DEFAULT_CEILING
     tokens = len(ask.body) + BEFORE_IMAGE_TOKENS * ask.body.count(b'"image_url"')
     amount = cost_bound((PRICE,), input_tokens=tokens, output_tokens=ceiling)
     return (amount, ceiling) if amount <= left else None
@@ -106,7 +106,7 @@ class Bounds:
 
     def __call__(self, ask: Ask, left: int) -> tuple[int, int] | None:
         """The bound; with a lower ceiling where that is what fits."""
-        read, who = openai.read_ask("chat", ask.body), Principal(self.key, "c")
+        read, who = read_ask(ask.body), Principal(self.key, "c")
         exchange = Exchange("x", "chat", self.table, NOW_MS, 0.0, (), ask.body, "")
         call = Call(exchange, who, read, NOW_MS)
         demand = self.demands.of(call, resolve(self.table, who, read, draw=lambda: 0.5))

@@ -17,7 +17,7 @@ from sluice_dataplane.dialects.frames import Frame, Framer
 from sluice_dataplane.dialects.losses import Losses
 from sluice_dataplane.dialects.parts import Parts
 from sluice_dataplane.errors import GatewayError
-from sluice_dataplane.exchange import Ask, Exchange, Headers, Reported
+from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
@@ -57,12 +57,13 @@ class Wire(Protocol):
     """One API as it is passed on.
 
     ``name`` is its endpoint, ``operation`` OpenTelemetry's ``gen_ai.operation.name``.  ``generates``: it has output
-    tokens, and so a ceiling.
+    tokens, and so a ceiling.  ``stream_type`` is the media type of its streams; "" is any, and then it is passed on.
     """
 
-    name: str
+    name: Endpoint
     operation: str
     generates: bool
+    stream_type: str
 
     def read_ask(self, exchange: Exchange) -> Ask:
         """What the exchange's body (and path, where the wire puts something there) asks for.

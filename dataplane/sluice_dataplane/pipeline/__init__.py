@@ -13,14 +13,15 @@ from typing import Final
 from sluice_contract.snapshot import Model
 from sluice_contract.usage import Outcome, UsageRecord
 from sluice_dataplane.config.table import Table
-from sluice_dataplane.dialects import openai_usage
-from sluice_dataplane.errors import GatewayError, InvalidRequestError, error_body
+from sluice_dataplane.dialects.ways import Ceilings
+from sluice_dataplane.dialects.wires import WIRES
+from sluice_dataplane.errors import GatewayError, UpstreamFailedError
 from sluice_dataplane.exchange import Answer, Ask, Candidate, Exchange, Headers, Plan
 from sluice_dataplane.pipeline.admit import Admission, Admitted
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.authenticate import authenticate
 from sluice_dataplane.pipeline.demand import Demands
-from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError
+from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError, media_type
 from sluice_dataplane.pipeline.read import read
 from sluice_dataplane.pipeline.relay import NoAnswerError, Relay, StreamEnd, Watch, whole
 from sluice_dataplane.pipeline.resolve import plan_for, resolve
@@ -30,7 +31,7 @@ from sluice_dataplane.usage.ledger import Ledger
 from sluice_dataplane.usage.meter import Meter
 
 _JSON: Headers = (("content-type", "application/json"),)
-_EVENTS: Headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+_STREAMED: Headers = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 STALLED_MS: Final = 1_000  # a client that has not read for so long has let an answer pile up
 
@@ -78,7 +79,7 @@ class Pipeline:
         except RejectedError as error:
             result = Result(error.status, "failed", error.attempts, error.candidate, code="upstream_rejected")
             tab.close(result)
-            return Answer(error.status, _JSON, _rejection(error, exchange.id))
+            return Answer(error.status, _JSON, error.told)
         except GatewayError as error:
             tab.close(Result(error.status, "failed", 0, code=error.code))
             error.on_record = True
@@ -98,15 +99,18 @@ class Pipeline:
     async def _serve(self, call: Call, admitted: Admitted, tab: Tab) -> Answer:
         parts, exchange, ask, demand = self._parts, call.exchange, call.ask, admitted.demand
         tries = Tries(call, admitted, tab, self._admission, parts.ledger)
-        sent = await parts.dispatcher.dispatch(exchange, ask, demand.plan, tries, ceiling=demand.ceiling)
+        ceilings = Ceilings(demand.ceiling, parts.demands.usual_ceiling(demand))
+        sent = await parts.dispatcher.dispatch(exchange, ask, demand.plan, tries, ceilings=ceilings)
         most = None if demand.ceiling is None else demand.output
-        meter = Meter(exchange.endpoint, input_tokens=demand.bound.likely, most_output_tokens=most)
+        generates = WIRES[exchange.endpoint].generates
+        meter = Meter(generates=generates, input_tokens=demand.bound.likely, most_output_tokens=most)
         if sent.chunks is not None:
-            return Answer(200, (*_EVENTS, *admitted.headers), chunks=self._relay(exchange, ask, sent, meter, tab))
+            headers = (("content-type", _stream_type(sent)), *_STREAMED, *admitted.headers)
+            return Answer(200, headers, chunks=self._relay(exchange, ask, sent, meter, tab))
         if ask.stream:  # it is answered in one piece: what came of it before we die says nothing of what it costs
             parts.ledger.saw(tab.hold_id, 0, stalled=True)
         try:
-            body = await whole(sent.answer, meter, limit_bytes=parts.max_answer_bytes)
+            body = await whole(sent.answer, sent.way.back, meter, limit_bytes=parts.max_answer_bytes)
         except GatewayError as error:
             parts.dispatcher.finished(sent.candidate, ok=False)
             if isinstance(error, NoAnswerError):
@@ -120,9 +124,15 @@ class Pipeline:
         finally:
             sent.answer.close()
             parts.dispatcher.release(sent.candidate)
+        try:
+            told = sent.way.answer(body)
+        except ValueError:  # it is paid for, and no use
+            parts.dispatcher.finished(sent.candidate, ok=False)
+            tab.close(_answered(502, "failed", sent.attempts, sent.candidate, meter))
+            raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
         parts.dispatcher.finished(sent.candidate, ok=True)
         tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter))
-        return Answer(200, (*_JSON, *admitted.headers), body)
+        return Answer(200, (*_plain_type(sent), *admitted.headers), told)
 
     def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> Relay:
         assert sent.chunks is not None
@@ -130,10 +140,11 @@ class Pipeline:
         return Relay(
             sent.answer,
             sent.chunks,
+            sent.way.flow(meter, keep_usage=ask.usage_wanted),
+            sent.way.front,
             meter,
             Watch(expired=stream.expired, end=stream.end, closed=stream.closed, saw=stream.saw),
             first_chunk=sent.first_chunk,
-            keep_usage=ask.usage_wanted,
             request_id=exchange.id,
         )
 
@@ -210,11 +221,10 @@ def _unanswered(error: NotDispatchedError) -> Result:
     return Result(error.told.status, "failed", error.attempts, error.candidate, code=error.told.code)
 
 
-def _rejection(error: RejectedError, request_id: str) -> bytes:
-    """The upstream's own words where they are an error in OpenAI's form, else ours."""
-    if openai_usage.is_error(error.body):
-        return error.body
-    told = InvalidRequestError(
-        f"The upstream refused the request with status {error.status}.", code="upstream_rejected"
-    )
-    return error_body(told, request_id)
+def _stream_type(sent: Dispatched) -> str:
+    return sent.way.front.stream_type or media_type(sent.answer)
+
+
+def _plain_type(sent: Dispatched) -> Headers:
+    """The content type of a plain answer: JSON, unless the wire passes on what comes."""
+    return _JSON if sent.way.front.stream_type else (("content-type", media_type(sent.answer)),)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from sluice_contract.snapshot import Limit, Model
+from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan
 from sluice_dataplane.limits.store import Refused, Reservation
@@ -88,6 +89,10 @@ class Demands:
             ceiling,
             hold_id=exchange.id,
         )
+
+    def usual_ceiling(self, demand: Demand) -> int:
+        """Tokens of output that an API which must be given a ceiling is given where nobody named one."""
+        return demand.terms.ceiling or self._default_ceiling
 
     def clamped(self, call: Call, demand: Demand, index: int, available: int) -> Demand | None:
         """*demand* with the highest ceiling that charge *index* fits into *available* with.
@@ -171,7 +176,7 @@ class Demands:
         return made
 
     def _ceiling(self, exchange: Exchange, ask: Ask, terms: Terms) -> int | None:
-        if not terms.bounded or exchange.endpoint == "embeddings":
+        if not terms.bounded or not WIRES[exchange.endpoint].generates:
             return None  # nobody here needs a bound: the client's body stays as it is
         allowed, asked = terms.ceiling, ask.max_output_tokens
         if allowed is None:
@@ -193,7 +198,7 @@ class Demands:
         exchange, ask, first = call.exchange, call.ask, plan.candidates[0]
         if ceiling is not None:
             output = ceiling * ask.choices
-        elif exchange.endpoint == "embeddings":
+        elif not WIRES[exchange.endpoint].generates:
             output = 0
         else:  # nobody set one: what is likely, for a call that nobody sees the end of
             output = (ask.max_output_tokens or terms.ceiling or self._default_ceiling) * ask.choices

@@ -8,22 +8,22 @@ from typing import Final, Protocol
 import msgspec
 
 from sluice_contract.snapshot import Timeouts
-from sluice_dataplane.dialects import openai
-from sluice_dataplane.errors import GatewayError, UnavailableError, UpstreamFailedError
-from sluice_dataplane.exchange import Ask, Candidate, Exchange, Headers, Plan, UpstreamRequest
+from sluice_dataplane.dialects.ways import Ceilings, Way, spoken
+from sluice_dataplane.errors import GatewayError, InvalidRequestError, UnavailableError, UpstreamFailedError
+from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan, UpstreamRequest
 from sluice_dataplane.pipeline.failures import Failure, failed, nobody, retry_after_ms, turned_away
 from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer, Upstreams
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
 PAUSE_SECONDS: Final = 0.2  # at most, before the same target is tried again; doubled each further time
-_JSON: Final = (("content-type", "application/json"),)
 
 
 class Dispatched(msgspec.Struct, frozen=True):
     """An upstream took the request.  A stream has its first chunk already; ``chunks`` brings the rest."""
 
     candidate: Candidate
+    way: Way
     answer: UpstreamAnswer
     attempts: int
     first_chunk: bytes = b""
@@ -41,12 +41,15 @@ class NotDispatchedError(Exception):
 
 
 class RejectedError(Exception):
-    """The upstream says the request itself is wrong (4xx): its own words are passed on, nothing is billed."""
+    """The upstream says the request itself is wrong (4xx): its own words are passed on, nothing is billed.
 
-    def __init__(self, status: int, body: bytes, *, attempts: int, candidate: Candidate) -> None:
+    ``told`` is the body that the client gets.
+    """
+
+    def __init__(self, status: int, told: bytes, *, attempts: int, candidate: Candidate) -> None:
         super().__init__(f"the upstream refused with status {status}")
         self.status = status
-        self.body = body
+        self.told = told
         self.attempts = attempts
         self.candidate = candidate
 
@@ -95,9 +98,11 @@ class Dispatcher:
         return Plan(plan.model, available) if 0 < len(available) < len(candidates) else plan
 
     async def dispatch(
-        self, exchange: Exchange, ask: Ask, plan: Plan, attempts: Attempts, *, ceiling: int | None
+        self, exchange: Exchange, ask: Ask, plan: Plan, attempts: Attempts, *, ceilings: Ceilings
     ) -> Dispatched:
         """The first usable answer.  The caller closes ``answer`` and calls :meth:`release` for its candidate.
+
+        A candidate whose API cannot say what is asked is passed over.
 
         Raises:
             NotDispatchedError: no candidate gave an answer within its model's retries and time.
@@ -116,12 +121,17 @@ class Dispatcher:
                 continue
             kept = False
             try:
+                try:
+                    way, request = _way(exchange, ask, candidate, ceilings)
+                except InvalidRequestError as error:
+                    failure = failure or Failure(None, error)
+                    continue
                 refused = await attempts.begin(candidate, number + 1)
                 if refused is not None:
                     failure = failure or Failure(None, refused)
                     continue
                 number, last = number + 1, candidate
-                tried = await self._attempt(exchange, ask, candidate, number, ceiling, timeouts, attempts)
+                tried = await self._attempt(exchange, ask, candidate, number, way, request, timeouts, attempts)
                 kept = isinstance(tried, Dispatched)
             finally:
                 if not kept:
@@ -165,7 +175,8 @@ class Dispatcher:
         ask: Ask,
         candidate: Candidate,
         number: int,
-        ceiling: int | None,
+        way: Way,
+        request: UpstreamRequest,
         timeouts: Timeouts,
         attempts: Attempts,
     ) -> Dispatched | Failure:
@@ -177,7 +188,6 @@ class Dispatcher:
                 return Failure(
                     "ServerError", UnavailableError("The provider's credential is missing.", code="provider_not_ready")
                 )
-        request = _request(exchange, ask, candidate, ceiling)
         left_ms = self._left_ms(exchange, timeouts)
         patience = Patience(
             connect_ms=min(timeouts.connect_ms, left_ms),
@@ -192,7 +202,7 @@ class Dispatcher:
             return failed(error)
         kept = False
         try:
-            taken = await self._take(answer, ask, candidate, number, attempts)
+            taken = await self._take(answer, ask, way, candidate, number, attempts)
             kept = isinstance(taken, Dispatched)
         except AttemptFailedError as error:
             self._record(candidate, ok=False)
@@ -204,21 +214,21 @@ class Dispatcher:
                 answer.close()
 
     async def _take(
-        self, answer: UpstreamAnswer, ask: Ask, candidate: Candidate, number: int, attempts: Attempts
+        self, answer: UpstreamAnswer, ask: Ask, way: Way, candidate: Candidate, number: int, attempts: Attempts
     ) -> Dispatched | Failure:
         if answer.status >= 300:
-            return await self._turned_away(answer, candidate, number, attempts)
-        if not ask.stream or not _is_event_stream(answer.headers):
-            return Dispatched(candidate, answer, number)
+            return await self._turned_away(answer, way, candidate, number, attempts)
+        if not ask.stream or not media_type(answer).startswith(way.back.stream_type):
+            return Dispatched(candidate, way, answer, number)
         chunks = answer.chunks()
         first = await anext(chunks, b"")
         if not first:
             self._record(candidate, ok=False)
             return Failure("ServerError", UpstreamFailedError("The upstream ended its stream before it began."))
-        return Dispatched(candidate, answer, number, first, chunks)
+        return Dispatched(candidate, way, answer, number, first, chunks)
 
     async def _turned_away(
-        self, answer: UpstreamAnswer, candidate: Candidate, number: int, attempts: Attempts
+        self, answer: UpstreamAnswer, way: Way, candidate: Candidate, number: int, attempts: Attempts
     ) -> Failure:
         status = answer.status
         if status == 429:
@@ -230,23 +240,22 @@ class Dispatcher:
         if failure is not None:
             return failure
         attempts.over(None, billed=False)
-        raise RejectedError(status, await answer.read(MAX_ERROR_BYTES), attempts=number, candidate=candidate)
+        told = way.refusal(status, await answer.read(MAX_ERROR_BYTES))
+        raise RejectedError(status, told, attempts=number, candidate=candidate)
 
     def _record(self, candidate: Candidate, *, ok: bool) -> None:
         self._health.record(candidate.model, candidate.target, ok=ok, now_ms=int(self._monotonic_ms()))
 
 
-def _request(exchange: Exchange, ask: Ask, candidate: Candidate, ceiling: int | None) -> UpstreamRequest:
-    body = openai.request_body(
-        exchange.body,
-        ask,
-        endpoint=exchange.endpoint,
-        model=candidate.upstream_model,
-        upstream_type=candidate.upstream.type,
-        ceiling=ceiling,
-    )
-    return UpstreamRequest("POST", openai.PATHS[exchange.endpoint], _JSON, body)
+def _way(exchange: Exchange, ask: Ask, candidate: Candidate, ceilings: Ceilings) -> tuple[Way, UpstreamRequest]:
+    back = spoken(exchange.endpoint, candidate)
+    if back is None:
+        message = f"The model {ask.model!r} has no target that serves this endpoint."
+        raise InvalidRequestError(message, code="endpoint_not_supported", param="model")
+    way = Way(exchange, ask, candidate, back)
+    return way, way.request(ceilings)
 
 
-def _is_event_stream(headers: Headers) -> bool:
-    return any(name == "content-type" and value.startswith("text/event-stream") for name, value in headers)
+def media_type(answer: UpstreamAnswer) -> str:
+    """What an answer's body is, in lower case; "" where it does not say."""
+    return next((value.lower() for name, value in answer.headers if name == "content-type"), "")

@@ -1,6 +1,6 @@
 """What is asked?  Reads the fields the gateway owns; the body's bytes stay as they are."""
 
-from sluice_dataplane.dialects import openai
+from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.exchange import Ask, Exchange
 
 
@@ -10,4 +10,4 @@ def read(exchange: Exchange) -> Ask:
     Raises:
         InvalidRequestError: the body is not what the endpoint takes; the message names the field.
     """
-    return openai.read_ask(exchange.endpoint, exchange.body)
+    return WIRES[exchange.endpoint].read_ask(exchange)

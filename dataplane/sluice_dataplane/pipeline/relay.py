@@ -9,10 +9,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from sluice_dataplane.dialects import openai, openai_usage
-from sluice_dataplane.dialects.frames import Frame, FramingError
-from sluice_dataplane.dialects.sse import SseFramer
-from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamTimeoutError, error_body
+from sluice_dataplane.dialects.flow import Flow
+from sluice_dataplane.dialects.frames import FramingError
+from sluice_dataplane.dialects.seam import Wire
+from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamTimeoutError
 from sluice_dataplane.upstream.seam import AttemptFailedError, UpstreamAnswer
 from sluice_dataplane.usage.meter import Meter
 
@@ -24,11 +24,11 @@ class NoAnswerError(UpstreamFailedError):
     """What came is whole, and no answer: nobody charges for it."""
 
 
-async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> bytes:
-    """A plain answer's body, metered.
+async def whole(answer: UpstreamAnswer, wire: Wire, meter: Meter, *, limit_bytes: int) -> bytes:
+    """A plain answer's body in *wire*'s words, metered.
 
     Raises:
-        NoAnswerError: it came whole, and is no JSON answer.
+        NoAnswerError: it came whole, and is no answer of this wire.
         UpstreamFailedError: it broke off, or is over *limit_bytes*; the provider had made all of it, and charges.
         UpstreamTimeoutError: it did not come in time.
     """
@@ -39,10 +39,10 @@ async def whole(answer: UpstreamAnswer, meter: Meter, *, limit_bytes: int) -> by
             raise UpstreamTimeoutError("The upstream did not finish its answer in time.") from None
         raise UpstreamFailedError(_BROKEN) from None
     try:
-        meter.reported = openai_usage.answer_usage(body)
+        meter.reported = wire.read_usage(body)
     except ValueError:
         message = "The upstream's answer is not a valid answer."
-        begun = openai_usage.begins_answer(body)
+        begun = wire.begins_answer(body)
         raise (UpstreamFailedError(message) if begun else NoAnswerError(message)) from None
     meter.saw_body(body)
     return body
@@ -64,28 +64,29 @@ class Watch(msgspec.Struct, frozen=True):
 class Relay:
     """A streamed answer: an async iterator of bytes for the client that must be closed, also if never begun.
 
-    *keep_usage* is whether the client asked for the usage chunk; otherwise it is left out.
+    *flow* turns what comes into what the client gets; *front* is the wire that the client speaks.
     """
 
     def __init__(
         self,
         answer: UpstreamAnswer,
         chunks: AsyncIterator[bytes],
+        flow: Flow,
+        front: Wire,
         meter: Meter,
         watch: Watch,
         *,
         first_chunk: bytes,
-        keep_usage: bool,
         request_id: str,
     ) -> None:
         self._answer = answer
         self._pending: bytes | None = first_chunk
         self._chunks = chunks
-        self._keep_usage = keep_usage
+        self._flow = flow
+        self._front = front
         self._meter = meter
         self._request_id = request_id
         self._watch = watch
-        self._framer = SseFramer()
         self._ended = False
         self._exhausted = False
         self._let_go = False
@@ -104,7 +105,7 @@ class Relay:
                     chunk = await anext(self._chunks, b"")
                 else:
                     chunk, self._pending = self._pending, None
-                out = self._pass(self._framer.feed(chunk)) if chunk else self._finish()
+                out = self._pass(chunk) if chunk else self._finish()
             except AttemptFailedError as error:
                 timed_out = error.cause == "Timeout"
                 out = self._break_off(
@@ -130,32 +131,16 @@ class Relay:
         if self._watch.expired():
             raise AttemptFailedError("the time for the whole request is over", cause="Timeout", sent=True)
 
-    def _pass(self, frames: list[Frame]) -> bytes:
-        kept: list[bytes] = []
-        meter = self._meter
-        for frame in frames:
-            data = frame.data
-            if data is not None:
-                if data == openai.DONE:
-                    self._tell_end("ok")
-                else:
-                    if b'"usage"' in data:
-                        usage, alone = openai_usage.chunk_usage(data)
-                        if usage is not None:
-                            meter.reported = usage
-                            if alone and not self._keep_usage:
-                                continue
-                    meter.saw_event(openai_usage.text_bytes(data))
-            kept.append(frame.raw)
-        return b"".join(kept)
+    def _pass(self, chunk: bytes) -> bytes:
+        out = self._flow.feed(chunk)
+        if self._flow.ended:
+            self._tell_end("ok")
+        return out
 
     def _finish(self) -> bytes:
-        """The upstream ended its body properly; without ``[DONE]`` or usage that was too early."""
-        frames = self._framer.finish()
-        out = self._pass(frames)
-        if not self._ended and self._meter.reported is None:
-            if frames and not frames[-1].whole:
-                out = out.removesuffix(frames[-1].raw)  # half an event would swallow the one that tells of the error
+        """The upstream ended its body properly; before its answer was whole, that was too early."""
+        out, complete = self._flow.finish()
+        if not complete and not self._ended:
             return out + self._break_off(UpstreamFailedError(_BROKEN))
         self._tell_end("ok")
         self._exhausted = True
@@ -164,9 +149,11 @@ class Relay:
     def _break_off(self, error: GatewayError) -> bytes:
         self._exhausted = True
         if self._ended:
-            return b""  # after [DONE] nothing is owed
+            return b""  # after the end nothing is owed
         self._tell_end("partial")
-        return openai.error_event(error_body(error, self._request_id))
+        if self._flow.failed:
+            return b""  # the client knows
+        return self._front.error_event(self._front.error_body(error, self._request_id))
 
     def _tell_end(self, how: StreamEnd) -> None:
         if not self._ended:

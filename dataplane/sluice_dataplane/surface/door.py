@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from sluice_dataplane.config.holder import Holder
-from sluice_dataplane.dialects import openai
 from sluice_dataplane.errors import GatewayError, UnavailableError
 from sluice_dataplane.exchange import Answer, Endpoint, Exchange, Headers
 from sluice_dataplane.telemetry.metrics import Metrics
@@ -20,8 +19,13 @@ from sluice_dataplane.telemetry.observer import Observer
 
 log = logging.getLogger("sluice.front")
 
+_PATHS: Final[dict[str, Endpoint]] = {
+    "/chat/completions": "chat",
+    "/completions": "completions",
+    "/embeddings": "embeddings",
+}
 CALLS: Final[dict[str, Endpoint]] = {
-    prefix + path: endpoint for endpoint, path in openai.PATHS.items() for prefix in ("/v1", "")
+    prefix + path: endpoint for path, endpoint in _PATHS.items() for prefix in ("/v1", "", "/openai/v1")
 }
 KEPT_HEADERS: Final = {
     name.encode(): name

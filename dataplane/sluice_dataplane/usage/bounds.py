@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.openai_parts import parts_of
 from sluice_dataplane.dialects.parts import PLAIN, Parts
+from sluice_dataplane.dialects.wires import CONVERSATIONS, WIRES
 from sluice_dataplane.exchange import Ask, Candidate, Endpoint
 
 BYTES_PER_TOKEN: Final = 3  # of text, for estimates; OpenAI's own rule of thumb is 4: fewer bytes count more tokens
@@ -61,14 +61,14 @@ def bound_of(
     endpoint: Endpoint, body: bytes, ask: Ask, candidates: tuple[Candidate, ...], *, context_window: int | None
 ) -> Bound:
     """The bound of *body*, whichever of *candidates* gets it; *context_window* None: not known for all of them."""
-    parts = parts_of(endpoint, body)
+    parts = WIRES[endpoint].parts_of(body)
     text_bytes = len(body) - parts.media_bytes
     if b"\\" in body and not parts.media_bytes:
         # An escape of six bytes stands for three of UTF-8 at most.  Behind another backslash it may be none.
         text_bytes -= 3 * (body.count(b"\\u") - body.count(b"\\\\u"))
     most = text_bytes + (TEMPLATE_TOKENS + INSTRUCTION_TOKENS if ask.instructed else TEMPLATE_TOKENS)
     likely = -(-text_bytes // BYTES_PER_TOKEN)
-    if context_window is not None and endpoint != "chat":
+    if context_window is not None and endpoint not in CONVERSATIONS:
         context_window = None  # the other endpoints take several inputs at once
     if parts is not PLAIN:
         return _with_parts(parts, most, likely, context_window, ask, candidates)

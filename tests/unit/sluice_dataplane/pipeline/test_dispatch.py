@@ -6,6 +6,7 @@ import pytest
 
 from sluice_contract.snapshot import Credentials, Model, Retry, Target, Timeouts, Upstream
 from sluice_contract.snapshot import Health as HealthRule
+from sluice_dataplane.dialects.ways import Ceilings
 from sluice_dataplane.errors import GatewayError, RateLimitedError
 from sluice_dataplane.exchange import Ask, Candidate, Principal, UpstreamRequest
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError
@@ -97,7 +98,9 @@ class Run:
         """One call through the dispatcher; what it acquired is released."""
         ask = Ask(model="echo", stream=stream)
         plan = self.dispatcher.available(resolve(self.table, Principal(key(), "c1"), ask, draw=lambda: 0.5))
-        sent = await self.dispatcher.dispatch(exchange(of=self.table), ask, plan, self.attempts, ceiling=None)
+        sent = await self.dispatcher.dispatch(
+            exchange(of=self.table), ask, plan, self.attempts, ceilings=Ceilings(None, 4096)
+        )
         self.dispatcher.release(sent.candidate)
         return sent
 
@@ -156,7 +159,7 @@ async def test_a_request_that_the_upstream_calls_wrong_is_not_tried_elsewhere(st
     with pytest.raises(RejectedError) as caught:
         await run.send()
 
-    assert (caught.value.status, caught.value.body) == (status, b'{"error":{"message":"bad"}}')
+    assert (caught.value.status, caught.value.told) == (status, b'{"error":{"message":"bad"}}')
     assert run.upstreams.asked == ["a"]
     assert run.in_flight() == 0
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects.chat.wire import CHAT
+from sluice_dataplane.dialects.flow import Passing
 from sluice_dataplane.errors import UpstreamFailedError, UpstreamTimeoutError
 from sluice_dataplane.exchange import Headers
 from sluice_dataplane.pipeline.relay import NoAnswerError, Relay, Watch, whole
@@ -52,7 +54,7 @@ class Run:
 
     def __init__(self, *script: Any, keep_usage: bool = False) -> None:
         self.answer = Scripted(*script[1:])
-        self.meter = Meter("chat", input_tokens=10)
+        self.meter = Meter(input_tokens=10)
         self.ends: list[str] = []
         self.closed = 0
         self.late = False
@@ -61,10 +63,11 @@ class Run:
         self.relay = Relay(
             self.answer,
             self.answer.chunks(),
+            Passing(CHAT, self.meter, keep_usage=keep_usage),
+            CHAT,
             self.meter,
             watch,
             first_chunk=script[0],
-            keep_usage=keep_usage,
             request_id="req_1",
         )
 
@@ -192,7 +195,7 @@ async def test_the_time_for_the_whole_request_ends_a_stream() -> None:
 async def test_a_plain_answer_that_is_none_is_an_upstream_error(item: Any, error: type[Exception]) -> None:
     """Garbage, cuts, resets and stalls are 502 or 504, never passed on as an answer."""
     with pytest.raises(error):
-        await whole(Scripted(item), Meter("chat", input_tokens=1), limit_bytes=1_000)
+        await whole(Scripted(item), CHAT, Meter(input_tokens=1), limit_bytes=1_000)
 
 
 async def test_progress_is_told_with_whether_anybody_reads() -> None:
@@ -207,8 +210,8 @@ async def test_progress_is_told_with_whether_anybody_reads() -> None:
 async def test_what_is_whole_and_no_answer_is_told_from_what_broke_off() -> None:
     """Nobody charges for a page that says "busy"; what broke off, or is cut, was worked on."""
     with pytest.raises(NoAnswerError):
-        await whole(Scripted(b"<html>busy</html>"), Meter("chat", input_tokens=1), limit_bytes=1_000)
+        await whole(Scripted(b"<html>busy</html>"), CHAT, Meter(input_tokens=1), limit_bytes=1_000)
     for item in (AttemptFailedError("reset", cause="Protocol", sent=True), b'{"choices":['):
         with pytest.raises(UpstreamFailedError) as caught:
-            await whole(Scripted(item), Meter("chat", input_tokens=1), limit_bytes=1_000)
+            await whole(Scripted(item), CHAT, Meter(input_tokens=1), limit_bytes=1_000)
         assert not isinstance(caught.value, NoAnswerError)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_contract.snapshot import Target
-from sluice_dataplane.dialects import openai
+from sluice_dataplane.dialects.openai.fields import read_ask
+from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.exchange import Candidate, Endpoint
 from sluice_dataplane.usage.bounds import (
     INSTRUCTION_TOKENS,
@@ -30,7 +31,9 @@ def bound(body: dict[str, Any] | bytes, *names: str, window: int | None = None, 
     candidates = tuple(
         Candidate(model(), Target(name=name, upstream_id="up"), upstream(), name) for name in names or ("m",)
     )
-    return bound_of(endpoint, raw, openai.read_ask(endpoint, raw), candidates, context_window=window)
+    return bound_of(
+        endpoint, raw, read_ask(raw, generates=WIRES[endpoint].generates), candidates, context_window=window
+    )
 
 
 def messages(*content: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""OpenAI's wire: what the gateway reads of a request, what it changes in it, and what it reads of an answer.
+"""OpenAI's calls: what the gateway reads of a request, and what it changes in it.
 
 Only the few fields the gateway owns are decoded; everything else passes as the bytes it came in.
 
@@ -9,18 +9,15 @@ also those of OpenRouter, xAI, DashScope and LiteLLM.
 """
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
+from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.errors import InvalidRequestError
-from sluice_dataplane.exchange import Ask, Endpoint
+from sluice_dataplane.exchange import Ask
 
-PATHS: Final[dict[Endpoint, str]] = {
-    "chat": "/chat/completions",
-    "completions": "/completions",
-    "embeddings": "/embeddings",
-}
 MAX_CHOICES: Final = 128
 MAX_CEILING: Final = 2**31
 _RANGES: Final = (
@@ -29,8 +26,6 @@ _RANGES: Final = (
     ("n", 1, MAX_CHOICES),
     ("best_of", 1, MAX_CHOICES),
 )
-# OpenAI's reasoning models refuse max_tokens; most other servers know only max_tokens.
-_NEW_CEILING_TYPES: Final = frozenset(("OpenAI", "AzureOpenAI"))
 _OWNED: Final = (b'"model"', b'"stream"', b'"max_tokens"', b'"max_completion_tokens"', b'"n"', b'"stream_options"')
 # A key spelt with \u escapes could hide a second "model" from a plain search.
 _ESCAPED_KEY: Final = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]{0,64}"\s*:')
@@ -93,8 +88,8 @@ _encoder: Final = msgspec.json.Encoder()
 _NULL: Final = b"null"
 
 
-def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
-    """What *body* asks for.
+def read_ask(body: bytes, *, generates: bool = True) -> Ask:
+    """What *body* asks for; where nothing is generated, that is a model alone.
 
     Raises:
         InvalidRequestError: it is no JSON object, or an owned field is missing or out of range; names the field.
@@ -109,7 +104,7 @@ def read_ask(endpoint: Endpoint, body: bytes) -> Ask:
         raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
     if not fields.model:
         raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
-    if endpoint == "embeddings":
+    if not generates:
         return Ask(model=fields.model, user=fields.user)
     for name, low, high in _RANGES:
         value = getattr(fields, name)
@@ -171,37 +166,41 @@ def _is_plain(fields: _Fields) -> bool:
     )
 
 
-def request_body(
-    body: bytes, ask: Ask, *, endpoint: Endpoint, model: str, upstream_type: str, ceiling: int | None
-) -> bytes:
+def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True) -> bytes:
     """*body* as the upstream gets it: untouched unless something the gateway owns must change.
 
-    Changed are the model's name, ``stream_options.include_usage`` (always asked for in streams), and the output
-    ceiling: clamped to *ceiling*, or set to it where the client named none.  Members keep their own bytes and
-    order.  A body that might name an owned field twice is written anew with the last one, which is the one we read.
+    Changed are the model's name, ``stream_options.include_usage`` (always asked for in streams, where the upstream
+    knows it), and the output ceiling: clamped to the edit's, or set to it where the client named none.  Members keep
+    their own bytes and order.  A body that might name an owned field twice is written anew with the last one, which is
+    the one we read.
     """
     add_usage = ask.stream and not ask.usage_wanted
-    clamp = ceiling is not None and endpoint != "embeddings" and ask.max_output_tokens != ceiling
-    if model == ask.model and not add_usage and not clamp and not _may_repeat(body, ask):
+    ceiling = edit.ceiling if generates else None
+    clamp = ceiling is not None and ask.max_output_tokens != ceiling
+    drop_options = bool(edit.quirks) and ask.stream and NO_STREAM_OPTIONS in edit.quirks
+    if edit.model == ask.model and not (add_usage or clamp or drop_options or _may_repeat(body, ask)):
         return body
     members = _members.decode(body)
-    members["model"] = _raw(model)
-    if add_usage:
+    members["model"] = _raw(edit.model)
+    if drop_options:
+        members.pop("stream_options", None)
+    elif add_usage:
         options = members.get("stream_options")
         values = {} if options is None or bytes(options) == _NULL else _members.decode(options)
         members["stream_options"] = _raw({**values, "include_usage": True})
     if clamp and ceiling is not None:
-        _clamp(members, ceiling, upstream_type)
+        _clamp(members, ceiling, "max_completion_tokens" if NEW_CEILING in edit.quirks else "max_tokens")
     return _encoder.encode(members)
 
 
-def _clamp(members: dict[str, msgspec.Raw], ceiling: int, upstream_type: str) -> None:
+def _clamp(members: dict[str, msgspec.Raw], ceiling: int, usual: str) -> None:
     named = [name for name in ("max_tokens", "max_completion_tokens") if bytes(members.get(name, _NULL)) != _NULL]
     for name in named:
         if int(msgspec.json.decode(members[name])) > ceiling:
             members[name] = _raw(ceiling)
     if not named:
-        members["max_completion_tokens" if upstream_type in _NEW_CEILING_TYPES else "max_tokens"] = _raw(ceiling)
+        # OpenAI's reasoning models refuse max_tokens; most other servers know only that.
+        members[usual] = _raw(ceiling)
 
 
 def _raw(value: object) -> msgspec.Raw:
@@ -215,19 +214,3 @@ def _may_repeat(body: bytes, ask: Ask) -> bool:
         if body.count(name) > 1:
             return True
     return b"\\u" in body and _ESCAPED_KEY.search(body) is not None
-
-
-DONE: Final = b"[DONE]"
-
-
-def error_event(body: bytes) -> bytes:
-    """The event that ends a stream which broke: never a forged ``[DONE]``."""
-    return b"data: " + body + b"\n\n"
-
-
-Operation = Literal["chat", "text_completion", "embeddings"]
-OPERATIONS: Final[dict[Endpoint, Operation]] = {
-    "chat": "chat",
-    "completions": "text_completion",
-    "embeddings": "embeddings",
-}

@@ -8,20 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_dataplane.dialects import openai
+from sluice_contract.quirks import NEW_CEILING
+from sluice_dataplane.dialects.openai.fields import read_ask, request_body
+from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.errors import InvalidRequestError
-from sluice_dataplane.exchange import Ask, Endpoint
+from sluice_dataplane.exchange import Ask
+
+NEW = (NEW_CEILING,)
 
 
-def ask_of(fields: dict[str, Any], endpoint: Endpoint = "chat") -> Ask:
+def ask_of(fields: dict[str, Any], *, generates: bool = True) -> Ask:
     """The ask that a body with *fields* makes."""
-    return openai.read_ask(endpoint, json.dumps(fields).encode())
+    return read_ask(json.dumps(fields).encode(), generates=generates)
 
 
-def sent(body: bytes, *, model: str = "m", upstream_type: str = "OpenAI", ceiling: int | None = None) -> bytes:
+def sent(body: bytes, *, model: str = "m", quirks: tuple[str, ...] = NEW, ceiling: int | None = None) -> bytes:
     """What the upstream gets of a chat *body*."""
-    ask = openai.read_ask("chat", body)
-    return openai.request_body(body, ask, endpoint="chat", model=model, upstream_type=upstream_type, ceiling=ceiling)
+    ask = read_ask(body)
+    return request_body(body, ask, Edit(model, ceiling, quirks))
 
 
 def test_owned_fields_are_read_and_the_rest_is_not_looked_at() -> None:
@@ -68,7 +72,7 @@ def test_owned_fields_are_read_and_the_rest_is_not_looked_at() -> None:
 def test_a_bad_body_is_a_400_that_names_the_field(body: bytes, code: str, param: str | None) -> None:
     """Whatever is wrong with a body, the client learns which field, and never gets a 500."""
     with pytest.raises(InvalidRequestError) as caught:
-        openai.read_ask("chat", body)
+        read_ask(body)
 
     assert (code, param) == (caught.value.code, caught.value.param)
 
@@ -76,7 +80,7 @@ def test_a_bad_body_is_a_400_that_names_the_field(body: bytes, code: str, param:
 def test_an_error_never_quotes_the_prompt() -> None:
     """What a client wrote does not come back in the error (and so never reaches a log)."""
     with pytest.raises(InvalidRequestError) as caught:
-        openai.read_ask("chat", b'{"model":"m","stream":"canary-prompt"}')
+        read_ask(b'{"model":"m","stream":"canary-prompt"}')
 
     assert "canary" not in caught.value.message
 
@@ -103,23 +107,27 @@ def test_a_stream_is_always_asked_for_its_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "upstream_type", "expected"),
+    ("fields", "quirks", "expected"),
     [
-        ({}, "OpenAI", {"max_completion_tokens": 10}),
-        ({}, "VLLM", {"max_tokens": 10}),
-        ({"max_tokens": 50}, "OpenAI", {"max_tokens": 10}),
-        ({"max_completion_tokens": 50}, "VLLM", {"max_completion_tokens": 10}),
-        ({"max_tokens": 5, "max_completion_tokens": 50}, "OpenAI", {"max_tokens": 5, "max_completion_tokens": 10}),
-        ({"max_tokens": None}, "VLLM", {"max_tokens": 10}),
-        ({"max_tokens": 5}, "VLLM", {"max_tokens": 5}),
+        ({}, NEW, {"max_completion_tokens": 10}),
+        ({}, (), {"max_tokens": 10}),
+        ({"max_tokens": 50}, NEW, {"max_tokens": 10}),
+        ({"max_completion_tokens": 50}, (), {"max_completion_tokens": 10}),
+        (
+            {"max_tokens": 5, "max_completion_tokens": 50},
+            NEW,
+            {"max_tokens": 5, "max_completion_tokens": 10},
+        ),
+        ({"max_tokens": None}, (), {"max_tokens": 10}),
+        ({"max_tokens": 5}, (), {"max_tokens": 5}),
     ],
 )
 def test_the_output_ceiling_is_set_or_clamped_and_never_raised(
-    fields: dict[str, Any], upstream_type: str, expected: dict[str, Any]
+    fields: dict[str, Any], quirks: tuple[str, ...], expected: dict[str, Any]
 ) -> None:
     """However the client names its ceiling, the upstream gets none above ours."""
     body = json.dumps({"model": "m", **fields}).encode()
-    got = json.loads(sent(body, upstream_type=upstream_type, ceiling=10))
+    got = json.loads(sent(body, quirks=quirks, ceiling=10))
 
     assert expected == {name: value for name, value in got.items() if name.startswith("max_")}
 
@@ -155,7 +163,7 @@ def test_a_field_named_twice_reaches_the_upstream_once(body: bytes) -> None:
 )
 def test_every_prompt_of_several_has_its_own_choices(prompt: Any, choices: int) -> None:
     """An array of prompts is completed n times each: what is held for the answer grows with it."""
-    assert ask_of({"model": "m", "prompt": prompt, "n": 2, "best_of": 3}, "completions").choices == choices
+    assert ask_of({"model": "m", "prompt": prompt, "n": 2, "best_of": 3}).choices == choices
 
 
 @pytest.mark.parametrize(
@@ -226,15 +234,15 @@ _names = st.sampled_from(
 )
 
 
-@given(st.dictionaries(_names, _json), st.sampled_from(["chat", "completions", "embeddings"]))
-def test_any_json_object_is_read_or_refused_and_can_be_sent(fields: dict[str, Any], endpoint: Endpoint) -> None:
+@given(st.dictionaries(_names, _json), st.booleans())
+def test_any_json_object_is_read_or_refused_and_can_be_sent(fields: dict[str, Any], generates: bool) -> None:
     """No JSON object makes the reader fail otherwise, and what is read can be rewritten to valid JSON."""
     body = json.dumps(fields).encode()
     try:
-        ask = openai.read_ask(endpoint, body)
+        ask = read_ask(body, generates=generates)
     except InvalidRequestError:
         return
-    got = openai.request_body(body, ask, endpoint=endpoint, model="up", upstream_type="VLLM", ceiling=3)
+    got = request_body(body, ask, Edit("up", 3), generates=generates)
 
     assert json.loads(got)["model"] == "up"
 
@@ -243,4 +251,4 @@ def test_any_json_object_is_read_or_refused_and_can_be_sent(fields: dict[str, An
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """Arbitrary bytes end in an ask or a clear refusal."""
     with contextlib.suppress(InvalidRequestError):
-        openai.read_ask("chat", body)
+        read_ask(body)

@@ -3,13 +3,14 @@
 import base64
 import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_dataplane.dialects.openai_parts import parts_of
+from sluice_dataplane.dialects.openai.parts import parts_of_chat, parts_of_embeddings
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 
 PNG = "data:image/png;base64," + base64.b64encode(bytes(300)).decode()
@@ -19,7 +20,7 @@ TEXT = {"type": "text", "text": "what is this?"}
 def chat(*content: Any, **fields: Any) -> Parts:
     """The parts of a chat of one message that holds *content*."""
     body = {"model": "m", "messages": [{"role": "user", "content": list(content)}], **fields}
-    return parts_of("chat", json.dumps(body).encode())
+    return parts_of_chat(json.dumps(body).encode())
 
 
 def image(url: str, **fields: Any) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def test_text_is_text_however_it_is_written() -> None:
     """A string, a list of text parts, an assistant's refusal: all of it is text, and none of it anything else."""
     plain = b'{"messages":[{"role":"user","content":"[{\\"type\\":\\"image_url\\"}]"},{"role":"assistant"}]}'
 
-    assert parts_of("chat", plain) is PLAIN
+    assert parts_of_chat(plain) is PLAIN
     assert chat(TEXT, {"type": "refusal", "refusal": "no"}, {"text": "x"}, "bare") == PLAIN
 
 
@@ -82,7 +83,7 @@ def test_a_marker_spelt_with_escapes_is_no_hiding_place() -> None:
     """JSON lets any letter be written as its number; what is read is what the upstream will read."""
     body = rb'{"messages":[{"content":[{"t\u0079pe":"image\u005furl","im\u0061ge_url":{"url":"http://x"}}]}]}'
 
-    assert parts_of("chat", body).images == 1
+    assert parts_of_chat(body).images == 1
 
 
 def test_an_earlier_answer_given_back_is_looked_at() -> None:
@@ -90,15 +91,15 @@ def test_an_earlier_answer_given_back_is_looked_at() -> None:
     spoken = {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}
     drawn = {"messages": [{"role": "assistant", "content": "", "images": [image(PNG)]}]}
 
-    assert parts_of("chat", json.dumps(spoken).encode()).opaque == "messages[0].audio"
-    assert parts_of("chat", json.dumps(drawn).encode()).images == 1
-    assert parts_of("chat", b'{"messages":[{"role":"assistant","audio":null}]}').opaque == ""
+    assert parts_of_chat(json.dumps(spoken).encode()).opaque == "messages[0].audio"
+    assert parts_of_chat(json.dumps(drawn).encode()).images == 1
+    assert parts_of_chat(b'{"messages":[{"role":"assistant","audio":null}]}').opaque == ""
 
 
 @pytest.mark.parametrize("messages", ['"text"', "[1]", '[{"content":7}]', '[{"content":{"type":"image_url"}}]'])
 def test_messages_of_no_known_shape_are_not_taken_for_text(messages: str) -> None:
     """What we do not understand an upstream may."""
-    assert parts_of("chat", f'{{"messages":{messages}}}'.encode()).opaque == "messages"
+    assert parts_of_chat(f'{{"messages":{messages}}}'.encode()).opaque == "messages"
 
 
 def test_tools_that_others_run_are_named() -> None:
@@ -115,8 +116,8 @@ def test_tools_that_others_run_are_named() -> None:
 def test_embeddings_are_of_text_or_named() -> None:
     """Strings and tokens are counted by their bytes, anything else is not."""
     for plain in ('"a {x}"', '["a {x}","b {y}"]', "[1,2]", "[[1],[2]]"):
-        assert parts_of("embeddings", f'{{"model":"m","input":{plain}}}'.encode()) == PLAIN
-    assert parts_of("embeddings", b'{"model":"m","input":[{"image":"http://x"}]}').opaque == "input"
+        assert parts_of_embeddings(f'{{"model":"m","input":{plain}}}'.encode()) == PLAIN
+    assert parts_of_embeddings(b'{"model":"m","input":[{"image":"http://x"}]}').opaque == "input"
 
 
 _json = st.recursive(
@@ -137,10 +138,10 @@ _json = st.recursive(
 
 @given(
     st.dictionaries(st.sampled_from(["messages", "tools", "input", "model"]), _json),
-    st.sampled_from(["chat", "embeddings"]),
+    st.sampled_from([parts_of_chat, parts_of_embeddings]),
 )
-def test_any_json_object_has_parts(body: dict[str, Any], endpoint: Any) -> None:
+def test_any_json_object_has_parts(body: dict[str, Any], parts_of: Callable[[bytes], Parts]) -> None:
     """Whatever a client sends is counted or named, and never more media than there are bytes."""
     raw = json.dumps(body).encode()
     with contextlib.suppress(RecursionError):
-        assert 0 <= parts_of(endpoint, raw).media_bytes <= len(raw)
+        assert 0 <= parts_of(raw).media_bytes <= len(raw)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.openai_usage import answer_usage, chunk_usage, text_bytes
+from sluice_dataplane.dialects.openai.usage import answer_usage, chunk_usage, text_bytes
 from sluice_dataplane.exchange import Reported
 
 

@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.parts import PLAIN, Parts
-from sluice_dataplane.exchange import Endpoint
 
 _TEXT: Final = frozenset(("text", "refusal", "input_text", "output_text", "thinking", "reasoning"))
 _FREE_TOOLS: Final = frozenset(
@@ -63,15 +62,21 @@ _sound: Final = msgspec.json.Decoder(_Sound)
 _embeddings: Final = msgspec.json.Decoder(_Embeddings)
 
 
-def parts_of(endpoint: Endpoint, body: bytes) -> Parts:
-    """What *body*, a JSON object, holds besides text."""
+def parts_of_chat(body: bytes) -> Parts:
+    """What *body*, a chat's JSON object, holds besides text."""
     try:
-        if endpoint == "chat":
-            return _parts_of_chat(_chat.decode(body))
-        if endpoint == "embeddings" and body.count(b"{") > 1:
-            _embeddings.decode(body)
+        return _parts_of_chat(_chat.decode(body))
     except msgspec.DecodeError:
-        return Parts(opaque="messages" if endpoint == "chat" else "input")
+        return Parts(opaque="messages")
+
+
+def parts_of_embeddings(body: bytes) -> Parts:
+    """What *body*, a JSON object with an ``input``, holds besides text and tokens."""
+    if body.count(b"{") > 1:
+        try:
+            _embeddings.decode(body)
+        except msgspec.DecodeError:
+            return Parts(opaque="input")
     return PLAIN
 
 

@@ -1,0 +1,1 @@
+"""What OpenAI's calls have in common; the wires that speak like them are built on it."""

@@ -1,0 +1,1 @@
+"""Calls that are only ever passed on: nothing translates them."""

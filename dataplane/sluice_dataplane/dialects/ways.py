@@ -1,0 +1,142 @@
+"""The way of a call to one upstream: passed on as it is, or translated.  Pure.
+
+A way is chosen by what the client speaks, what the upstream speaks and what its model knows; it is the four machines
+of a translation (:meth:`Way.request`, :meth:`Way.flow` for ``feed`` and ``finish``, :meth:`Way.answer`,
+:meth:`Way.refusal`), or passes bytes where there is nothing to translate.
+"""
+
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from sluice_contract.snapshot import Upstream
+from sluice_dataplane.dialects.conversation import Request
+from sluice_dataplane.dialects.flow import Flow, Passing, Translating
+from sluice_dataplane.dialects.losses import Losses
+from sluice_dataplane.dialects.seam import BackCodec, Edit, FrontCodec, Shown, Tally, To, Wire
+from sluice_dataplane.dialects.wires import BACKS, FRONTS, PREFERRED, WIRES
+from sluice_dataplane.errors import InvalidRequestError
+from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Headers, UpstreamRequest
+
+_SAFE: Final = "-._~"  # a model's name in a path: everything else is percent-encoded
+
+
+class Ceilings(msgspec.Struct, frozen=True, gc=False):
+    """Tokens of one call's output: ``most`` must not be passed (None: nobody says so), ``usual`` is set where an API
+    must have one.
+    """
+
+    most: int | None
+    usual: int
+
+
+def spoken(endpoint: Endpoint, candidate: Candidate) -> Endpoint | None:
+    """What a call to *endpoint* is sent to *candidate* as; None where it cannot be served there."""
+    paths, known = candidate.upstream.paths, candidate.target.speaks
+    if endpoint in paths and (not known or endpoint in known or endpoint not in FRONTS):
+        return endpoint
+    if endpoint not in FRONTS:
+        return None
+    able = [each for each in PREFERRED if each in paths and each in BACKS and (not known or each in known)]
+    return min(able, key=lambda each: known.index(each) if known else 0, default=None)
+
+
+class Way:
+    """One call's way to one candidate, who gets it as *back*."""
+
+    __slots__ = ("_ask", "_back_codec", "_candidate", "_exchange", "_front_codec", "_read", "back", "front")
+
+    def __init__(self, exchange: Exchange, ask: Ask, candidate: Candidate, back: Endpoint) -> None:
+        self._exchange = exchange
+        self._ask = ask
+        self._candidate = candidate
+        self.front: Wire = WIRES[exchange.endpoint]
+        self.back: Wire = WIRES[back]
+        self._front_codec: FrontCodec | None = None
+        self._back_codec: BackCodec | None = None
+        if back != exchange.endpoint:
+            self._front_codec, self._back_codec = FRONTS[exchange.endpoint], BACKS[back]
+        self._read: Request | None = None
+
+    @property
+    def translates(self) -> bool:
+        """Whether the upstream speaks another wire than the client."""
+        return self._front_codec is not None
+
+    def request(self, ceilings: Ceilings) -> UpstreamRequest:
+        """What is sent.
+
+        Raises:
+            InvalidRequestError: the upstream's wire cannot say it, or the body cannot be understood; names the field.
+        """
+        exchange, ask, candidate = self._exchange, self._ask, self._candidate
+        upstream = candidate.upstream
+        name = candidate.upstream_model
+        if self._front_codec is None or self._back_codec is None:
+            body = self.back.request_body(exchange.body, ask, Edit(name, ceilings.most, upstream.quirks))
+        else:
+            body = self._translated(self._front_codec, self._back_codec, ceilings)
+        route = exchange.route
+        if route.content_type:
+            headers: Headers = (("content-type", route.content_type),)
+        else:
+            headers = self.back.request_headers(exchange.headers, upstream.quirks)
+        return UpstreamRequest(route.method, _path(self.back.name, upstream, name, ask), headers, body)
+
+    def _translated(self, front: FrontCodec, back: BackCodec, ceilings: Ceilings) -> bytes:
+        candidate = self._candidate
+        request = self._read = front.read_request(self._exchange.body, self._ask)
+        losses = Losses(allowed=candidate.model.drop_unsupported, names=request.names)
+        for field in request.beyond:
+            losses.lose(field)
+        to = To(
+            model=candidate.upstream_model,
+            losses=losses,
+            usual_ceiling=ceilings.usual,
+            ceiling=ceilings.most,
+            capabilities=candidate.target.capabilities,
+            quirks=candidate.upstream.quirks,
+        )
+        return back.write_request(request, to)
+
+    def flow(self, tally: Tally, *, keep_usage: bool) -> Flow:
+        """What a streamed answer goes through."""
+        if self._front_codec is None or self._back_codec is None:
+            return Passing(self.back, tally, keep_usage=keep_usage)
+        assert self._read is not None
+        writer = self._front_codec.writer(self._read, self._shown())
+        return Translating(self.back, tally, self._back_codec.reader(), writer)
+
+    def answer(self, body: bytes) -> bytes:
+        """A plain answer as the client gets it.
+
+        Raises:
+            ValueError: it is no answer of the upstream's wire.
+        """
+        if self._front_codec is None or self._back_codec is None:
+            return body
+        assert self._read is not None
+        return self._front_codec.write_answer(self._back_codec.read_answer(body), self._read, self._shown())
+
+    def refusal(self, status: int, body: bytes) -> bytes:
+        """What the client is told when the upstream calls the request wrong: its own words where they can be read."""
+        words = ""
+        if self._back_codec is not None:
+            words = self._back_codec.read_error(body)
+        elif self.back.is_error(body):
+            return body
+        message = words or f"The upstream refused the request with status {status}."
+        error = InvalidRequestError(message, code="upstream_rejected")
+        error.status = status
+        return self.front.error_body(error, self._exchange.id)
+
+    def _shown(self) -> Shown:
+        exchange = self._exchange
+        return Shown(id=exchange.id.removeprefix("req_"), model=self._ask.model, created_s=exchange.arrived_ms // 1000)
+
+
+def _path(endpoint: Endpoint, upstream: Upstream, model: str, ask: Ask) -> str:
+    paths = upstream.paths
+    path = (paths.get(f"{endpoint}.stream") if ask.stream else None) or paths[endpoint]
+    return path.replace("{model}", quote(model, safe=_SAFE)) if "{" in path else path

@@ -1,0 +1,21 @@
+"""Every wire the gateway speaks, by endpoint; and what reads and writes the conversations among them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sluice_dataplane.dialects.chat.wire import CHAT
+from sluice_dataplane.dialects.passed.texts import COMPLETIONS, EMBEDDINGS
+from sluice_dataplane.dialects.seam import BackCodec, FrontCodec, Wire
+from sluice_dataplane.exchange import Endpoint
+
+WIRES: Final[Mapping[Endpoint, Wire]] = {wire.name: wire for wire in (CHAT, COMPLETIONS, EMBEDDINGS)}
+
+# Calls with one input: all of it fits the model's context window.
+CONVERSATIONS: Final[frozenset[Endpoint]] = frozenset(("chat", "messages", "responses", "gemini", "converse"))
+
+# Which conversation a call is translated to where a model's provider speaks several, and none is the client's: those
+# that are the provider's own come before those that it offers for compatibility.
+PREFERRED: Final[tuple[Endpoint, ...]] = ("gemini", "converse", "chat", "messages", "responses")
+
+FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {}
+BACKS: Final[Mapping[Endpoint, BackCodec]] = {}
