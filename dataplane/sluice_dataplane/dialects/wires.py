@@ -19,3 +19,6 @@ PREFERRED: Final[tuple[Endpoint, ...]] = ("gemini", "converse", "chat", "message
 
 FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {}
 BACKS: Final[Mapping[Endpoint, BackCodec]] = {}
+
+# Headers of clients that some wire passes on.
+SENT_ON: Final = ("anthropic-version", "anthropic-beta")

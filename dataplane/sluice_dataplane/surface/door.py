@@ -12,24 +12,24 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from sluice_dataplane.config.holder import Holder
+from sluice_dataplane.dialects.wires import SENT_ON
 from sluice_dataplane.errors import GatewayError, UnavailableError
-from sluice_dataplane.exchange import Answer, Endpoint, Exchange, Headers
+from sluice_dataplane.exchange import PLAIN_ROUTE, Answer, Endpoint, Exchange, Headers, Route
 from sluice_dataplane.telemetry.metrics import Metrics
 from sluice_dataplane.telemetry.observer import Observer
 
 log = logging.getLogger("sluice.front")
 
-_PATHS: Final[dict[str, Endpoint]] = {
-    "/chat/completions": "chat",
-    "/completions": "completions",
-    "/embeddings": "embeddings",
-}
-CALLS: Final[dict[str, Endpoint]] = {
-    prefix + path: endpoint for path, endpoint in _PATHS.items() for prefix in ("/v1", "", "/openai/v1")
-}
 KEPT_HEADERS: Final = {
     name.encode(): name
-    for name in ("authorization", "x-api-key", "api-key", "x-goog-api-key", "anthropic-version", "traceparent")
+    for name in (
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "traceparent",
+        *SENT_ON,
+    )
 }
 BODY_IDLE_SECONDS: Final = 30  # a client that sends its body slower than this is cut off
 _ID_DIGITS: Final = 16
@@ -119,10 +119,18 @@ class Door:
             message = "The gateway is answering as many calls as it may."
             raise UnavailableError(message, code="overloaded", headers=(("retry-after", "1"),))
 
-    def exchange(self, arrival: Arrival, endpoint: Endpoint, headers: Headers, body: bytes, address: str) -> Exchange:
+    def exchange(
+        self,
+        arrival: Arrival,
+        endpoint: Endpoint,
+        headers: Headers,
+        body: bytes,
+        address: str,
+        route: Route = PLAIN_ROUTE,
+    ) -> Exchange:
         """What the rooms get of a request; *headers* are those of KEPT_HEADERS."""
         table = self.holder.current()
-        return Exchange(arrival.id, endpoint, table, arrival.at_ms, arrival.started_ms, headers, body, address)
+        return Exchange(arrival.id, endpoint, table, arrival.at_ms, arrival.started_ms, headers, body, address, route)
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Answer]:
         """The answer to a call.  Every GatewayError it raises is meant for the client."""

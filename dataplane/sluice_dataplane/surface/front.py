@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.errors import (
     BodyTooLargeError,
     GatewayError,
@@ -14,11 +15,10 @@ from sluice_dataplane.errors import (
 )
 from sluice_dataplane.exchange import Answer, Headers
 from sluice_dataplane.pipeline.authenticate import authenticate
-from sluice_dataplane.surface import listing
-from sluice_dataplane.surface.door import BODY_IDLE_SECONDS, CALLS, KEPT_HEADERS, Arrival, Door
+from sluice_dataplane.surface import listing, routes
+from sluice_dataplane.surface.door import BODY_IDLE_SECONDS, KEPT_HEADERS, Arrival, Door
 from sluice_dataplane.surface.reply import error_response, send
 
-_LISTS: Final = ("/v1/models", "/models")
 _JSON: Final = (("content-type", "application/json"),)
 
 
@@ -32,49 +32,58 @@ class Front:
         """The response to *request*; never raises but for cancellation."""
         door = self._door
         arrival = door.arrive()
+
+        def body(error: GatewayError) -> bytes:
+            return WIRES[routes.told_as(request.path)].error_body(error, arrival.id)
+
         try:
             answer = await self._answer(request, arrival)
             return await send(request, answer, arrival.id, closing=door.closing)
         except GatewayError as error:
-            door.refused(arrival, _known(request.path), error)
-            return error_response(error, arrival.id, closing=door.closing or error.status == 413)
+            door.refused(arrival, routes.label(request.path), error)
+            return error_response(error, body(error), arrival.id, closing=door.closing or error.status == 413)
         except (ConnectionError, web.RequestPayloadError) as error:
             raise asyncio.CancelledError from error  # the client is gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001  told of by the door
-            failure = door.failed(arrival, _known(request.path), error)
-            return error_response(failure, arrival.id, closing=door.closing)
+            failure = door.failed(arrival, routes.label(request.path), error)
+            return error_response(failure, body(failure), arrival.id, closing=door.closing)
         finally:
             door.leave()
 
     async def _answer(self, request: web.BaseRequest, arrival: Arrival) -> Answer:
-        path, method = request.path, request.method
-        endpoint = CALLS.get(path)
-        if endpoint is None:
+        found = routes.find(
+            request.method,
+            request.rel_url.raw_path,
+            request.rel_url.raw_query_string,
+            request.headers.get("content-type", ""),
+        )
+        if found is None:
             return self._other(request, arrival)
-        if method != "POST":
-            raise MethodNotAllowedError(f"{method} is not possible here: use POST.", headers=(("allow", "POST"),))
         self._door.check_open()
         body = await _read_body(request)
-        exchange = self._door.exchange(arrival, endpoint, _headers(request), body, request.remote or "")
+        exchange = self._door.exchange(
+            arrival, found.endpoint, _headers(request), body, request.remote or "", found.route
+        )
         return await self._door.answer(exchange)
 
     def _other(self, request: web.BaseRequest, arrival: Arrival) -> Answer:
         path, method = request.path, request.method
-        listed = path in _LISTS or path.startswith(("/v1/models/", "/models/"))
-        if path != "/" and not listed:
+        listed = routes.listed(path)
+        if path not in routes.ROOTS and listed is None:
             raise UnknownRouteError(f"There is nothing at {path!r} here; the API is under /v1.")
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowedError(f"{method} is not possible here: use GET.", headers=(("allow", "GET, HEAD"),))
-        if path == "/":
+        if listed is None:
             return Answer(200, _JSON, b'{"name":"sluice","status":"ok"}')
         self._door.check_ready()
         exchange = self._door.exchange(arrival, "chat", _headers(request), b"", request.remote or "")
         key = authenticate(exchange, now_ms=arrival.at_ms).key
-        anthropic = any(name == "anthropic-version" for name, _ in exchange.headers)
-        if path in _LISTS:
-            return Answer(200, _JSON, listing.list_models(exchange.table, key, anthropic=anthropic))
-        name = path.partition("/models/")[2]
-        return Answer(200, _JSON, listing.show_model(exchange.table, key, name, anthropic=anthropic))
+        shape, name = listed
+        if shape == "openai" and any(name == "anthropic-version" for name, _ in exchange.headers):
+            shape = "anthropic"
+        if not name:
+            return Answer(200, _JSON, listing.list_models(exchange.table, key, shape=shape))
+        return Answer(200, _JSON, listing.show_model(exchange.table, key, name, shape=shape))
 
 
 def _headers(request: web.BaseRequest) -> Headers:
@@ -83,6 +92,8 @@ def _headers(request: web.BaseRequest) -> Headers:
         name = KEPT_HEADERS.get(raw_name.lower())
         if name is not None:
             kept.append((name, raw_value.decode("utf-8", "surrogateescape")))
+    if routes.told_as(request.path) == "gemini" and "key" in request.rel_url.query:  # Google's own clients do that
+        kept.append(("x-goog-api-key", request.rel_url.query["key"]))
     return tuple(kept)
 
 
@@ -105,7 +116,3 @@ async def _read_body(request: web.BaseRequest) -> bytes:
 
 def _too_large(limit: int) -> BodyTooLargeError:
     return BodyTooLargeError(f"The body is over the limit of {limit} bytes.")
-
-
-def _known(path: str) -> str:
-    return path if path in CALLS or path in _LISTS or path == "/" else ""

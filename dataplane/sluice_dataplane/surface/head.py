@@ -12,10 +12,13 @@ import httptools
 import msgspec
 
 from sluice_dataplane.exchange import Endpoint, Headers
-from sluice_dataplane.surface.door import CALLS, KEPT_HEADERS
+from sluice_dataplane.surface.door import KEPT_HEADERS
+from sluice_dataplane.surface.routes import PLAIN_CALLS
 
 _LINES: Final[dict[bytes, tuple[str, Endpoint]]] = {
-    f"POST {path} HTTP/1.1".encode(): (path, endpoint) for path, endpoint in CALLS.items()
+    f"POST {path}{query} HTTP/1.1".encode(): (path, endpoint)
+    for path, endpoint in PLAIN_CALLS.items()
+    for query in ("", "?beta=true")  # Anthropic's clients say so where they send betas; the headers tell which
 }
 _LENGTH: Final = "content-length"
 _HOST: Final = "host"

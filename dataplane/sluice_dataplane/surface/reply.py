@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from sluice_dataplane.errors import GatewayError, error_body
+from sluice_dataplane.errors import GatewayError
 from sluice_dataplane.exchange import Answer
 
 LOOK_SECONDS: Final = 1.0  # between looks whether the client is still there while the upstream is silent
@@ -53,10 +53,9 @@ class _Lookout:
         self._timer.cancel()
 
 
-def error_response(error: GatewayError, request_id: str, *, closing: bool = False) -> web.Response:
-    """*error* in the one form that all SDKs read."""
+def error_response(error: GatewayError, body: bytes, request_id: str, *, closing: bool = False) -> web.Response:
+    """*error*, told by *body*."""
     headers = {**dict(error.headers), "x-request-id": request_id, "request-id": request_id}
-    body = error_body(error, request_id)
     return _last_if(
         closing, web.Response(status=error.status, headers=headers, body=body, content_type="application/json")
     )
