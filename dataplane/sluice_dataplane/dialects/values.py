@@ -9,6 +9,8 @@ import msgspec
 ABSENT: Final = msgspec.Raw()
 NULL: Final = b"null"
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises; catch all three
+
 members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])  # of an object; its members' bytes are kept
 items: Final = msgspec.json.Decoder(list[msgspec.Raw])  # of an array
 encoder: Final = msgspec.json.Encoder()

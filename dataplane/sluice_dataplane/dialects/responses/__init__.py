@@ -1,0 +1,1 @@
+"""OpenAI's Responses API: passed on, and translated from and to the other wires."""

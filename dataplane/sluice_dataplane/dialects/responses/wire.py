@@ -1,0 +1,138 @@
+"""The Responses API, passed on: what is read of a call, what is changed in it, and what its answer used.
+
+Source: the API reference (``POST /responses``, streaming events, the ``error`` event).
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from sluice_dataplane.dialects.frames import Framer
+from sluice_dataplane.dialects.parts import Parts
+from sluice_dataplane.dialects.responses import fields
+from sluice_dataplane.dialects.responses.parts import parts_of
+from sluice_dataplane.dialects.responses.usage import reported_of
+from sluice_dataplane.dialects.responses.watcher import StreamWatcher
+from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
+from sluice_dataplane.dialects.sse import SseFramer
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, members, said
+from sluice_dataplane.errors import GatewayError, error_body
+from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
+
+# Of the client's headers: betas of the API, and what names its conversation, by which providers find their caches.
+_OWN_HEADERS: Final = frozenset((
+    "openai-beta", "originator", "session-id", "session_id", "conversation_id", "thread-id", "x-grok-conv-id",
+))  # fmt: skip
+_OWN_PREFIX: Final = "x-codex-"
+_JSON: Final = ("content-type", "application/json")
+
+
+class _Answer(msgspec.Struct, gc=False):
+    usage: msgspec.Raw = ABSENT
+    service_tier: Any = None
+    error: msgspec.Raw = ABSENT
+
+
+class _Told(msgspec.Struct):
+    type: str = "api_error"
+    code: str | None = None
+    message: str = ""
+    param: str | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Told
+
+
+class _ErrorEvent(msgspec.Struct):
+    """Flat as the API has it; ``error`` besides, which makes OpenAI's SDKs raise what they else pass on silently."""
+
+    type: str
+    sequence_number: int
+    code: str | None
+    message: str
+    param: str | None
+    error: _Told
+
+
+_answer: Final = msgspec.json.Decoder(_Answer)
+_error_body: Final = msgspec.json.Decoder(_ErrorBody)
+
+
+def error_event(code: str | None, message: str, *, type_: str, param: str | None = None, sequence: int = 0) -> bytes:
+    """The event that tells of an error in a stream."""
+    told = _Told(type=type_, code=code, message=message, param=param)
+    event = _ErrorEvent("error", sequence, code, message, param, told)
+    return b"event: error\ndata: " + encoder.encode(event) + b"\n\n"
+
+
+class ResponsesWire(Wire):
+    """``POST /responses``; see the seam."""
+
+    name: Endpoint = "responses"
+    operation = "chat"
+    generates = True
+    stream_type = "text/event-stream"
+
+    def read_ask(self, exchange: Exchange) -> Ask:
+        """The owned fields of the body."""
+        return fields.read_ask(exchange.body)
+
+    def parts_of(self, body: bytes) -> Parts:
+        """What is no text, or kept by the provider, or run by it."""
+        return parts_of(body)
+
+    def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:
+        """The same bytes but for the model and the ceiling."""
+        return fields.request_body(body, ask, edit)
+
+    def request_headers(self, client: Headers, quirks: tuple[str, ...]) -> Headers:  # noqa: ARG002  the seam's
+        """The content type, and the client's own that name no account."""
+        own = [each for each in client if each[0] in _OWN_HEADERS or each[0].startswith(_OWN_PREFIX)]
+        return (_JSON, *own)
+
+    def read_usage(self, body: bytes) -> Reported | None:
+        """``usage``; what failed without having used anything is an error in spite of its status."""
+        answer = _read(body)
+        reported = None if answer.usage is ABSENT else reported_of(answer.usage, answer.service_tier)
+        if reported is None and said(answer.error):
+            raise ValueError("an error came with a status of success")
+        return reported
+
+    def begins_answer(self, data: bytes) -> bool:
+        """Whether a response had begun to come."""
+        return data.lstrip().startswith(b"{") and (b'"output"' in data or b'"response"' in data)
+
+    def is_error(self, body: bytes) -> bool:
+        """Whether there is an ``error`` that says something."""
+        try:
+            return said(members.decode(body).get("error"))
+        except UNREADABLE:
+            return False
+
+    def framer(self) -> Framer:
+        """Server-sent events."""
+        return SseFramer()
+
+    def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  the last event always has it
+        """The last event has the usage."""
+        return StreamWatcher(tally)
+
+    def error_body(self, error: GatewayError, request_id: str) -> bytes:
+        """The one form that OpenAI's and Anthropic's SDKs both read."""
+        return error_body(error, request_id)
+
+    def error_event(self, body: bytes) -> bytes:
+        """The ``error`` event; never a forged ``response.completed``."""
+        told = _error_body.decode(body).error
+        return error_event(told.code, told.message, type_=told.type, param=told.param)
+
+
+def _read(body: bytes) -> _Answer:
+    try:
+        return _answer.decode(body)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+RESPONSES: Final[Wire] = ResponsesWire()
