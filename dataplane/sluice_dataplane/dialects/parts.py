@@ -14,6 +14,7 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
     audio_bytes: int = 0  # decoded
     opaque: str = ""  # the first field whose tokens its bytes do not bound: a file, a video, what is kept elsewhere
     unpriced: str = ""  # the first field that asks for something besides tokens
+    extra_tokens: int = 0  # that the provider adds for what the body only names, as tools of its own
 
 
 PLAIN: Final = Parts()

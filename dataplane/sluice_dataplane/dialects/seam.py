@@ -21,11 +21,15 @@ from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
-    """What the gateway changes in a body it passes on.  ``ceiling`` None leaves the client's own."""
+    """What the gateway changes in a body it passes on.  ``ceiling`` None leaves the client's own.
+
+    ``headers`` are the client's: some providers want in the body what the wire has in its headers.
+    """
 
     model: str
     ceiling: int | None = None
     quirks: tuple[str, ...] = ()
+    headers: Headers = ()
 
 
 class Tally(Protocol):
