@@ -29,10 +29,10 @@ _HEADERS: Final[Headers] = (("content-type", "application/json"),)
 # Google then chooses the model, and so the price.
 _UNPRICED: Final = ("routingConfig", "modelConfig", "modelSelectionConfig")
 _INSTRUCTING: Final = ("responseMimeType", "responseSchema", "responseJsonSchema", "responseFormat")
-# What must not stand in a body twice, and what no body needs to name.
+# What must not stand in a body twice.
 _OWNED: Final = re.compile(
-    rb'"(model|generationConfig|generation_config|maxOutputTokens|max_output_tokens|candidateCount|candidate_count'
-    rb'|serviceTier|service_tier|labels)"'
+    rb'"(generationConfig|generation_config|maxOutputTokens|max_output_tokens|candidateCount|candidate_count'
+    rb'|serviceTier|service_tier|labels)"\s*:'
 )
 
 
@@ -76,10 +76,12 @@ class GeminiWire:
         """
         asked, ceiling = ask.max_output_tokens, edit.ceiling
         clamp = ceiling is not None and (asked is None or asked > ceiling)
-        if not clamp and not _is_ambiguous(body):
+        changed = clamp or _is_ambiguous(body)
+        if not changed and b'"model"' not in body:
             return body
         members = values.members.decode(body)
-        members.pop("model", None)
+        if members.pop("model", None) is None and not changed:
+            return body
         name = _own_name(members, "generationConfig")
         config = values.members.decode(members[name]) if values.said(members.get(name)) else {}
         if clamp:
@@ -190,7 +192,7 @@ def _is_ambiguous(body: bytes) -> bool:
     seen: set[str] = set()
     for found in _OWNED.finditer(body):
         name = camel_case(found[1].decode())
-        if name == "model" or name in seen:
+        if name in seen:
             return True
         seen.add(name)
     return values.may_repeat(body, ())
