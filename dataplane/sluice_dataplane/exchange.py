@@ -100,6 +100,8 @@ class Ask(_Value, frozen=True, gc=False):
     instructed: bool = False  # tools or a form of the answer are described to the model, in words of the provider's
     service_tier: str = ""  # that is asked for; "" where the body says nothing of it
     unpriced: str = ""  # the first field that asks for what no price of a token covers
+    input_units: int = 0  # of what the input is billed by, where that is known exactly; 0: tokens, bounded by its bytes
+    output_bound: int = 0  # tokens of one choice at most, where no ceiling can be set; 0: one can, or there are none
 
 
 class Reported(_Value, frozen=True, gc=False):

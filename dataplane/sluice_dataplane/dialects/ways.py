@@ -17,7 +17,7 @@ from sluice_dataplane.dialects.losses import Losses
 from sluice_dataplane.dialects.seam import BackCodec, Edit, FrontCodec, Shown, Tally, To, Wire
 from sluice_dataplane.dialects.wires import BACKS, FRONTS, PREFERRED, WIRES
 from sluice_dataplane.errors import InvalidRequestError
-from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Headers, UpstreamRequest
+from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Headers, Route, UpstreamRequest
 
 _SAFE: Final = "-._~"  # a model's name in a path: everything else is percent-encoded
 
@@ -34,6 +34,8 @@ class Ceilings(msgspec.Struct, frozen=True, gc=False):
 def spoken(endpoint: Endpoint, candidate: Candidate) -> Endpoint | None:
     """What a call to *endpoint* is sent to *candidate* as; None where it cannot be served there."""
     paths, known = candidate.upstream.paths, candidate.target.speaks
+    if candidate.model.passthrough or endpoint == "passthrough":
+        return endpoint if candidate.model.passthrough and endpoint == "passthrough" else None
     if endpoint in paths and (not known or endpoint in known or endpoint not in FRONTS):
         return endpoint
     if endpoint not in FRONTS:
@@ -74,7 +76,9 @@ class Way:
         upstream = candidate.upstream
         name = candidate.upstream_model
         if self._front_codec is None or self._back_codec is None:
-            body = self.back.request_body(exchange.body, ask, Edit(name, ceilings.most, upstream.quirks))
+            body = self.back.request_body(
+                exchange.body, ask, Edit(name, ceilings.most, upstream.quirks, exchange.headers)
+            )
         else:
             body = self._translated(self._front_codec, self._back_codec, ceilings)
         route = exchange.route
@@ -82,7 +86,7 @@ class Way:
             headers: Headers = (("content-type", route.content_type),)
         else:
             headers = self.back.request_headers(exchange.headers, upstream.quirks)
-        return UpstreamRequest(route.method, _path(self.back.name, upstream, name, ask), headers, body)
+        return UpstreamRequest(route.method, _path(self.back.name, upstream, name, ask, route), headers, body)
 
     def _translated(self, front: FrontCodec, back: BackCodec, ceilings: Ceilings) -> bytes:
         candidate = self._candidate
@@ -136,7 +140,11 @@ class Way:
         return Shown(id=exchange.id.removeprefix("req_"), model=self._ask.model, created_s=exchange.arrived_ms // 1000)
 
 
-def _path(endpoint: Endpoint, upstream: Upstream, model: str, ask: Ask) -> str:
+def _path(endpoint: Endpoint, upstream: Upstream, model: str, ask: Ask, route: Route) -> str:
+    if endpoint == "passthrough":
+        return route.tail + (f"?{route.query}" if route.query else "")
     paths = upstream.paths
     path = (paths.get(f"{endpoint}.stream") if ask.stream else None) or paths[endpoint]
-    return path.replace("{model}", quote(model, safe=_SAFE)) if "{" in path else path
+    if "{" not in path:
+        return path
+    return path.replace("{model}", quote(model, safe=_SAFE)).replace("{method}", route.tail)

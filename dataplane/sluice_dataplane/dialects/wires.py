@@ -4,11 +4,45 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_dataplane.dialects.chat.wire import CHAT
+from sluice_dataplane.dialects.gemini.count import GEMINI_COUNT, GEMINI_EMBEDDINGS
+from sluice_dataplane.dialects.gemini.wire import GEMINI
+from sluice_dataplane.dialects.messages.count_tokens import COUNT_TOKENS
+from sluice_dataplane.dialects.messages.wire import MESSAGES
+from sluice_dataplane.dialects.passed.audio import SPEECH, TRANSCRIPTIONS, TRANSLATIONS
+from sluice_dataplane.dialects.passed.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
+from sluice_dataplane.dialects.passed.rankings import MODERATIONS, RERANK
 from sluice_dataplane.dialects.passed.texts import COMPLETIONS, EMBEDDINGS
+from sluice_dataplane.dialects.passed.through import PASSTHROUGH
+from sluice_dataplane.dialects.responses.tokens import RESPONSES_COMPACT, RESPONSES_TOKENS
+from sluice_dataplane.dialects.responses.wire import RESPONSES
 from sluice_dataplane.dialects.seam import BackCodec, FrontCodec, Wire
 from sluice_dataplane.exchange import Endpoint
 
-WIRES: Final[Mapping[Endpoint, Wire]] = {wire.name: wire for wire in (CHAT, COMPLETIONS, EMBEDDINGS)}
+WIRES: Final[Mapping[Endpoint, Wire]] = {
+    wire.name: wire
+    for wire in (
+        CHAT,
+        MESSAGES,
+        COUNT_TOKENS,
+        RESPONSES,
+        RESPONSES_TOKENS,
+        RESPONSES_COMPACT,
+        GEMINI,
+        GEMINI_COUNT,
+        GEMINI_EMBEDDINGS,
+        COMPLETIONS,
+        EMBEDDINGS,
+        MODERATIONS,
+        RERANK,
+        IMAGES,
+        IMAGE_EDITS,
+        IMAGE_VARIATIONS,
+        SPEECH,
+        TRANSCRIPTIONS,
+        TRANSLATIONS,
+        PASSTHROUGH,
+    )
+}
 
 # Calls with one input: all of it fits the model's context window.
 CONVERSATIONS: Final[frozenset[Endpoint]] = frozenset(("chat", "messages", "responses", "gemini", "converse"))

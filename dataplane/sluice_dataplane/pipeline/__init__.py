@@ -13,17 +13,19 @@ from typing import Final
 from sluice_contract.snapshot import Model
 from sluice_contract.usage import Outcome, UsageRecord
 from sluice_dataplane.config.table import Table
+from sluice_dataplane.dialects.gemini.array import CONTENT_TYPE
+from sluice_dataplane.dialects.gemini.paths import wants_array
 from sluice_dataplane.dialects.ways import Ceilings
 from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.errors import GatewayError, UpstreamFailedError
-from sluice_dataplane.exchange import Answer, Ask, Candidate, Exchange, Headers, Plan
+from sluice_dataplane.exchange import Answer, Ask, Candidate, Chunks, Exchange, Headers, Plan
 from sluice_dataplane.pipeline.admit import Admission, Admitted
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.authenticate import authenticate
 from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError, media_type
 from sluice_dataplane.pipeline.read import read
-from sluice_dataplane.pipeline.relay import NoAnswerError, Relay, StreamEnd, Watch, whole
+from sluice_dataplane.pipeline.relay import Arrayed, NoAnswerError, Relay, StreamEnd, Watch, whole
 from sluice_dataplane.pipeline.resolve import plan_for, resolve
 from sluice_dataplane.pipeline.settle import Books, Result, Tab
 from sluice_dataplane.pipeline.tries import Tries
@@ -101,12 +103,17 @@ class Pipeline:
         tries = Tries(call, admitted, tab, self._admission, parts.ledger)
         ceilings = Ceilings(demand.ceiling, parts.demands.usual_ceiling(demand))
         sent = await parts.dispatcher.dispatch(exchange, ask, demand.plan, tries, ceilings=ceilings)
-        most = None if demand.ceiling is None else demand.output
+        most = None if demand.ceiling is None and not ask.output_bound else demand.output
         generates = WIRES[exchange.endpoint].generates
         meter = Meter(generates=generates, input_tokens=demand.bound.likely, most_output_tokens=most)
         if sent.chunks is not None:
+            relay = self._relay(exchange, ask, sent, meter, tab)
+            if wants_array(exchange.route):
+                return Answer(
+                    200, (("content-type", CONTENT_TYPE), *_STREAMED, *admitted.headers), chunks=Arrayed(relay)
+                )
             headers = (("content-type", _stream_type(sent)), *_STREAMED, *admitted.headers)
-            return Answer(200, headers, chunks=self._relay(exchange, ask, sent, meter, tab))
+            return Answer(sent.answer.status, headers, chunks=relay)
         if ask.stream:  # it is answered in one piece: what came of it before we die says nothing of what it costs
             parts.ledger.saw(tab.hold_id, 0, stalled=True)
         try:
@@ -132,12 +139,13 @@ class Pipeline:
             raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
         parts.dispatcher.finished(sent.candidate, ok=True)
         tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter))
-        return Answer(200, (*_plain_type(sent), *admitted.headers), told)
+        return Answer(sent.answer.status, (*_plain_type(sent), *admitted.headers), told)
 
-    def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> Relay:
+    def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> tuple[Chunks, str]:
+        """A streamed answer, and its media type."""
         assert sent.chunks is not None
         stream = _Stream(self._parts, exchange, sent, meter, tab)
-        return Relay(
+        relay = Relay(
             sent.answer,
             sent.chunks,
             sent.way.flow(meter, keep_usage=ask.usage_wanted),
@@ -147,6 +155,9 @@ class Pipeline:
             first_chunk=sent.first_chunk,
             request_id=exchange.id,
         )
+        if wants_array(exchange.route):
+            return Arrayed(relay), CONTENT_TYPE
+        return relay, sent.way.front.stream_type or media_type(sent.answer)
 
 
 class _Stream:
@@ -219,10 +230,6 @@ def _answered(
 
 def _unanswered(error: NotDispatchedError) -> Result:
     return Result(error.told.status, "failed", error.attempts, error.candidate, code=error.told.code)
-
-
-def _stream_type(sent: Dispatched) -> str:
-    return sent.way.front.stream_type or media_type(sent.answer)
 
 
 def _plain_type(sent: Dispatched) -> Headers:

@@ -176,7 +176,7 @@ class Demands:
         return made
 
     def _ceiling(self, exchange: Exchange, ask: Ask, terms: Terms) -> int | None:
-        if not terms.bounded or not WIRES[exchange.endpoint].generates:
+        if not terms.bounded or ask.output_bound or not WIRES[exchange.endpoint].generates:
             return None  # nobody here needs a bound: the client's body stays as it is
         allowed, asked = terms.ceiling, ask.max_output_tokens
         if allowed is None:
@@ -198,6 +198,8 @@ class Demands:
         exchange, ask, first = call.exchange, call.ask, plan.candidates[0]
         if ceiling is not None:
             output = ceiling * ask.choices
+        elif ask.output_bound:
+            output = ask.output_bound * ask.choices
         elif not WIRES[exchange.endpoint].generates:
             output = 0
         else:  # nobody set one: what is likely, for a call that nobody sees the end of

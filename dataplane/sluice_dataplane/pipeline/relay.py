@@ -11,6 +11,7 @@ import msgspec
 
 from sluice_dataplane.dialects.flow import Flow
 from sluice_dataplane.dialects.frames import FramingError
+from sluice_dataplane.dialects.gemini.array import ArrayOfEvents
 from sluice_dataplane.dialects.seam import Wire
 from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamTimeoutError
 from sluice_dataplane.upstream.seam import AttemptFailedError, UpstreamAnswer
@@ -159,3 +160,30 @@ class Relay:
         if not self._ended:
             self._ended = True
             self._watch.end(how)
+
+
+class Arrayed:
+    """*relay*'s events as one JSON array, for Gemini's clients that did not ask for events."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._array = ArrayOfEvents()
+        self._closed = False
+
+    def __aiter__(self) -> "Arrayed":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next bytes for the client."""
+        async for events in self._relay:
+            out = self._array.feed(events)
+            if out:
+                return out
+        if self._closed:
+            raise StopAsyncIteration
+        self._closed = True
+        return self._array.finish()
+
+    async def aclose(self) -> None:
+        """As the relay's."""
+        await self._relay.aclose()

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from sluice_dataplane.dialects.gemini.paths import parse
 from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.errors import MethodNotAllowedError
 from sluice_dataplane.exchange import PLAIN_ROUTE, Endpoint, Route
@@ -35,7 +36,6 @@ _FORMS: Final = frozenset(("image_edits", "image_variations", "transcriptions", 
 
 OPENAI_PREFIXES: Final = ("/v1", "", "/openai/v1", "/openai")
 ANTHROPIC_PREFIXES: Final = ("/v1", "", "/anthropic/v1", "/anthropic")
-GEMINI_PREFIXES: Final = ("/v1beta", "/v1", "/gemini/v1beta", "/gemini/v1")
 
 # Whole paths of calls that are POSTs of a body.
 CALLS: Final[dict[str, Endpoint]] = {
@@ -84,7 +84,11 @@ def find(method: str, path: str, query: str, content_type: str) -> Found | None:
         return _passthrough(method, path, query, content_type)
     if path.startswith(_RESPONSES):
         return _kept(method, path, query)
-    return None
+    call = parse(path, query) if ":" in path or "%3" in path else None
+    if call is None:
+        return None
+    _check(method, ("POST",))
+    return Found(call.endpoint, call.route)
 
 
 def listed(path: str) -> tuple[Shape, str] | None:
@@ -96,8 +100,8 @@ def listed(path: str) -> tuple[Shape, str] | None:
 
 def told_as(path: str) -> Endpoint:
     """Whose form an error at *path* takes, whatever else is wrong with the request."""
-    gemini = "gemini" in WIRES and (path.startswith(("/v1beta/", "/gemini/")) or ":generateContent" in path)
-    return "gemini" if gemini else "chat"
+    google = path.startswith(("/v1beta/", "/gemini/")) or (path.startswith("/v1/models/") and ":" in path)
+    return "gemini" if google else "chat"
 
 
 def label(path: str) -> str:
@@ -108,7 +112,8 @@ def label(path: str) -> str:
         return "/v1/responses/{id}"
     if path.startswith(_PASSTHROUGH):
         return "/passthrough"
-    return ""
+    call = parse(path)
+    return "" if call is None else f"/v1beta/models/{{model}}:{call.route.tail}"
 
 
 def _check(method: str, allowed: tuple[str, ...]) -> None:

@@ -61,12 +61,15 @@ def bound_of(
     endpoint: Endpoint, body: bytes, ask: Ask, candidates: tuple[Candidate, ...], *, context_window: int | None
 ) -> Bound:
     """The bound of *body*, whichever of *candidates* gets it; *context_window* None: not known for all of them."""
+    if ask.input_units:
+        return Bound(ask.input_units, ask.input_units, unpriced=ask.unpriced)
     parts = WIRES[endpoint].parts_of(body)
     text_bytes = len(body) - parts.media_bytes
     if b"\\" in body and not parts.media_bytes:
         # An escape of six bytes stands for three of UTF-8 at most.  Behind another backslash it may be none.
         text_bytes -= 3 * (body.count(b"\\u") - body.count(b"\\\\u"))
     most = text_bytes + (TEMPLATE_TOKENS + INSTRUCTION_TOKENS if ask.instructed else TEMPLATE_TOKENS)
+    most += parts.extra_tokens
     likely = -(-text_bytes // BYTES_PER_TOKEN)
     if context_window is not None and endpoint not in CONVERSATIONS:
         context_window = None  # the other endpoints take several inputs at once

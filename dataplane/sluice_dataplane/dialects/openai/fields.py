@@ -166,15 +166,15 @@ def _is_plain(fields: _Fields) -> bool:
     )
 
 
-def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True) -> bytes:
+def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True, has_options: bool = True) -> bytes:
     """*body* as the upstream gets it: untouched unless something the gateway owns must change.
 
     Changed are the model's name, ``stream_options.include_usage`` (always asked for in streams, where the upstream
     knows it), and the output ceiling: clamped to the edit's, or set to it where the client named none.  Members keep
     their own bytes and order.  A body that might name an owned field twice is written anew with the last one, which is
-    the one we read.
+    the one we read.  *has_options*: this call knows ``stream_options``.
     """
-    add_usage = ask.stream and not ask.usage_wanted
+    add_usage = ask.stream and has_options and not ask.usage_wanted
     ceiling = edit.ceiling if generates else None
     clamp = ceiling is not None and ask.max_output_tokens != ceiling
     drop_options = bool(edit.quirks) and ask.stream and NO_STREAM_OPTIONS in edit.quirks

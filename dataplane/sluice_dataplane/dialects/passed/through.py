@@ -1,0 +1,59 @@
+"""A provider's own routes: whatever is sent goes to it, whatever comes goes back.
+
+Metered where the answer tells of tokens in a way that is known; otherwise it costs what a call of it costs.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from sluice_dataplane.dialects.frames import Framer
+from sluice_dataplane.dialects.passed.raw import RawFramer, RawWatcher
+from sluice_dataplane.dialects.passed.wire import PassedWire
+from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
+from sluice_dataplane.errors import UnknownRouteError
+from sluice_dataplane.exchange import Ask, Exchange
+
+PREFIX: Final = "/passthrough/"  # of the name of the model that stands for a provider; no user's model begins so
+
+
+class _Through(PassedWire):
+    stream_type = ""
+
+    def read_ask(self, exchange: Exchange) -> Ask:
+        route = exchange.route
+        name = PREFIX + route.id
+        model = exchange.table.models.get(name)
+        if model is None or not may_call(model.passthrough, route.method, route.tail):
+            raise UnknownRouteError(f"{route.method} {route.tail} may not be called at the provider {route.id!r}.")
+        return Ask(model=name, stream=True)
+
+    def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:  # noqa: ARG002  nothing in it is ours
+        return body
+
+    def framer(self) -> Framer:
+        return RawFramer()
+
+    def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  nothing is kept back
+        return RawWatcher(tally)
+
+    def error_event(self, body: bytes) -> bytes:  # noqa: ARG002  nobody knows what form it would have
+        return b""
+
+
+def may_call(allowed: tuple[str, ...], method: str, path: str) -> bool:
+    """Whether *method* and *path* are among *allowed*, as in ``GET /files*``; ``*`` is any method, or any text.
+
+    A path that climbs (``..``), or hides a slash or a dot behind an escape, never is.
+    """
+    if ".." in path or "//" in path or re.search(r"(?i)%(2e|2f|5c|00)|[\\\\]", path):
+        return False
+    return any(pattern.fullmatch(f"{method} {path}") for pattern in _patterns(allowed))
+
+
+@lru_cache(maxsize=256)
+def _patterns(allowed: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(".*".join(map(re.escape, each.split("*")))) for each in allowed)
+
+
+PASSTHROUGH: Final[Wire] = _Through("passthrough", "passthrough")
