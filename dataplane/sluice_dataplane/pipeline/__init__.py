@@ -107,13 +107,8 @@ class Pipeline:
         generates = WIRES[exchange.endpoint].generates
         meter = Meter(generates=generates, input_tokens=demand.bound.likely, most_output_tokens=most)
         if sent.chunks is not None:
-            relay = self._relay(exchange, ask, sent, meter, tab)
-            if wants_array(exchange.route):
-                return Answer(
-                    200, (("content-type", CONTENT_TYPE), *_STREAMED, *admitted.headers), chunks=Arrayed(relay)
-                )
-            headers = (("content-type", _stream_type(sent)), *_STREAMED, *admitted.headers)
-            return Answer(sent.answer.status, headers, chunks=relay)
+            chunks, media = self._relay(exchange, ask, sent, meter, tab)
+            return Answer(sent.answer.status, (("content-type", media), *_STREAMED, *admitted.headers), chunks=chunks)
         if ask.stream:  # it is answered in one piece: what came of it before we die says nothing of what it costs
             parts.ledger.saw(tab.hold_id, 0, stalled=True)
         try:
