@@ -42,6 +42,7 @@ class Settings:
     hold_ttl_seconds: int = 60
     shutdown_grace_seconds: int = 600
     shutdown_delay_seconds: int = 0  # keep accepting this long after SIGTERM, and connections that are idle open
+    identity_hosts: str = ""  # with commas: who may be shown the pod's own cloud identity, besides the clouds
     log_level: str = "info"
     log_requests: bool = True
     lean_front: bool = True  # False serves every call with aiohttp: slower, and the same in all else

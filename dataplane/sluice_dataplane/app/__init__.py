@@ -73,6 +73,8 @@ async def _serve(plane: DataPlane, source: SnapshotSource, stop: asyncio.Event, 
             tasks.create_task(_fall_back(plane, cache), name="fall-back"),
             tasks.create_task(plane.ledger.run(), name="ledger"),
             tasks.create_task(_export(plane.exporter), name="export"),
+            tasks.create_task(plane.http.run(), name="names"),
+            tasks.create_task(plane.identities.run(), name="identities"),
         ]
         await plane.ledger.joined(JOIN_SECONDS)
         async with listening(plane) as front:

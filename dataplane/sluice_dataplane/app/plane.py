@@ -1,5 +1,6 @@
 """One data plane, built and wired from its settings, and what it shows of itself."""
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -25,6 +26,11 @@ from sluice_dataplane.telemetry.tracing import Tracer, tracer_for
 from sluice_dataplane.upstream.client import HttpUpstreams
 from sluice_dataplane.upstream.echo import EchoUpstreams
 from sluice_dataplane.upstream.health import Health
+from sluice_dataplane.upstream.identifying import IdentifyingUpstreams
+from sluice_dataplane.upstream.identity.identities import Identities
+from sluice_dataplane.upstream.identity.pod import Pod
+from sluice_dataplane.upstream.identity.sources import Sources
+from sluice_dataplane.upstream.identity.trust import may_ask_metadata
 from sluice_dataplane.upstream.router import RoutingUpstreams
 from sluice_dataplane.usage.export import Exporter, Keep
 from sluice_dataplane.usage.journal import Journal
@@ -63,7 +69,12 @@ class DataPlane:
         self.exporter = _exporter(settings, self.journal, clock_ms)
         self.metrics.export_failing.set_function(lambda: bool(self.exporter and self.exporter.failing))
         self.health = Health()
-        self.upstreams = RoutingUpstreams(HttpUpstreams(), EchoUpstreams(now_s=lambda: clock_ms() // 1000))
+        self.http = HttpUpstreams()
+        self.identities = _identities(settings, self.http, clock_ms)
+        self.upstreams = RoutingUpstreams(
+            IdentifyingUpstreams(self.http, self.identities, now_s=time.monotonic),
+            EchoUpstreams(now_s=lambda: clock_ms() // 1000),
+        )
         self.door = self._door()
         self.stopping = False
 
@@ -147,6 +158,14 @@ def _store(settings: Settings, clock_ms: Callable[[], int]) -> HoldStore:
         deadline_ms=settings.store_deadline_ms,
         records_kept=settings.usage_stream_records,
     )
+
+
+def _identities(settings: Settings, http: HttpUpstreams, clock_ms: Callable[[], int]) -> Identities:
+    """With the process's environment: what the cluster and its cloud have put there for this pod."""
+    trusted = frozenset(host.strip().lower() for host in settings.identity_hosts.split(",") if host.strip())
+    metadata = HttpUpstreams(may=may_ask_metadata)
+    sources = Sources(http, metadata, Pod(dict(os.environ), trusted), wall_s=lambda: clock_ms() / 1000)
+    return Identities(sources, now_s=time.monotonic, wall_ms=clock_ms, draw=random.random)
 
 
 def _exporter(settings: Settings, journal: Journal, clock_ms: Callable[[], int]) -> Exporter | None:

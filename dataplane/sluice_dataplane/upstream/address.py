@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 KEEP_S: Final = 30.0  # how long a look-up is good for
 KEEP_FAILURE_S: Final = 1.0  # a name that fails is not asked for again by every waiting call
@@ -69,6 +69,14 @@ _NEVER: Final = tuple(
         "fd20:ce::254/128",  # Google Cloud's metadata service
     )
 )
+
+
+class MayConnect(Protocol):
+    """A rule like :func:`may_connect`."""
+
+    def __call__(self, ip: str, *, private_allowed: bool) -> bool:
+        """Whether we may connect to *ip*."""
+        ...
 
 
 class LookupFailedError(Exception):

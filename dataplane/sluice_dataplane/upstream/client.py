@@ -5,13 +5,14 @@ write and one future.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from typing import Final
 
 from sluice_contract.snapshot import Upstream
 from sluice_dataplane.exchange import Headers, UpstreamRequest
-from sluice_dataplane.upstream.address import LookupFailedError, Resolver, may_connect
+from sluice_dataplane.upstream.address import LookupFailedError, MayConnect, Resolver, may_connect
 from sluice_dataplane.upstream.connection import Connection
 from sluice_dataplane.upstream.deadlines import Deadlines, Ticker
 from sluice_dataplane.upstream.head import Heads, Place, place_of, refused
@@ -22,6 +23,7 @@ from sluice_dataplane.upstream.tls import context_for
 
 MAX_ORIGINS: Final = 1024  # upstreams remembered; more than a table is likely to name
 PRUNE_S: Final = 5.0
+RECHECK_S: Final = 5.0  # how often it is looked whether a name may have to be asked for again, and for how long at most
 _GIVEN_BACK: Final = "the answer was given back"
 
 
@@ -104,10 +106,11 @@ class _Origin:
 
 
 class HttpUpstreams:
-    """Upstreams over HTTP/1.1.  Belongs to the event loop that first sends with it."""
+    """Upstreams over HTTP/1.1, at addresses that *may* allows.  Belongs to the event loop that first sends with it."""
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
+    def __init__(self, resolver: Resolver | None = None, *, may: MayConnect = may_connect) -> None:
         self._resolver = resolver
+        self._may = may
         self._origins: dict[str, _Origin] = {}
         self._open: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -150,6 +153,17 @@ class HttpUpstreams:
                 raise failure
             connection = None
 
+    async def run(self) -> None:
+        """Look again where names lead, until cancelled.
+
+        A kept connection to an address that is no longer its name's is not used again once that was seen, which is
+        KEEP_S + RECHECK_S after the change at the latest.  While names cannot be looked up, nothing changes.
+        """
+        while True:
+            await asyncio.sleep(RECHECK_S)
+            for origin in list(self._origins.values()):
+                await self._recheck(origin)
+
     async def close(self) -> None:
         """Drop every connection; exchanges on them fail.  The object may be used again."""
         for origin in self._origins.values():
@@ -188,6 +202,14 @@ class HttpUpstreams:
             origin.pool.prune()
         return bool(self._origins)
 
+    async def _recheck(self, origin: _Origin) -> None:
+        if not origin.pool.in_use() or origin.place.is_address or self._resolver is None:
+            return
+        with contextlib.suppress(LookupFailedError, TimeoutError):
+            async with asyncio.timeout(RECHECK_S):
+                found = await self._resolver.addresses(origin.place.host)
+            origin.pool.lead_to(self._permitted(origin.upstream, found))
+
     async def _connect(self, origin: _Origin, connect_ms: int) -> Connection:
         """A new connection: each allowed address in turn, each with its share of the time that is left.
 
@@ -203,6 +225,7 @@ class HttpUpstreams:
                 addresses = await self._allowed(upstream, place)
         except TimeoutError:
             raise _unreachable(upstream, "its name was not resolved in time") from None
+        origin.pool.lead_to(addresses)
         for tried, address in enumerate(addresses):
             now_s = loop.time()
             share_s = (deadline_s - now_s) / (len(addresses) - tried)
@@ -225,13 +248,16 @@ class HttpUpstreams:
             found = (place.host,) if place.is_address else await self._resolver.addresses(place.host)
         except LookupFailedError as error:
             raise _unreachable(upstream, str(error)) from None
-        allowed = tuple(ip for ip in found if may_connect(ip, private_allowed=upstream.allow_private_network))
+        allowed = self._permitted(upstream, found)
         if not allowed:
             raise refused(upstream.id, f"{place.host} has no address that may be called")
         return allowed
 
+    def _permitted(self, upstream: Upstream, found: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(ip for ip in found if self._may(ip, private_allowed=upstream.allow_private_network))
+
     async def _dial(self, address: str, origin: _Origin) -> Connection:
-        connection = Connection(asyncio.get_running_loop(), self._deadlines, self._open)
+        connection = Connection(asyncio.get_running_loop(), self._deadlines, self._open, address)
         try:
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,

@@ -21,12 +21,15 @@ class Connection(Incoming, asyncio.Protocol):
     # fmt: off
     __slots__ = (
         "_between_s", "_deadlines", "_expecting", "_first_due_s", "_limit_bytes", "_loop", "_open", "_paused",
-        "_transport", "_waiter", "_want", "answered", "due_s", "failure", "idle_since_s", "lost",
+        "_transport", "_waiter", "_want", "address", "answered", "due_s", "failure", "idle_since_s", "lost",
     )
     # fmt: on
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, open_: "set[Connection]") -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, open_: "set[Connection]", address: str = ""
+    ) -> None:
         super().__init__()
+        self.address = address  # that it leads to
         self._loop = loop
         self._deadlines = deadlines
         self._open = open_

@@ -102,6 +102,8 @@ class Heads:
     def __init__(self, upstream: Upstream, place: Place) -> None:
         self._upstream = upstream
         self._place = place
+        # A signature is another with each call: remembering it would only keep it.
+        self._differ = upstream.identity is not None and upstream.identity.kind == "AWS"
         self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...], str | None], bytes] = {}
 
     def head(self, request: UpstreamRequest, credential: str | None) -> bytes:
@@ -116,6 +118,8 @@ class Heads:
         except KeyError:
             pass
         made = self._make(request, credential)
+        if self._differ:
+            return made
         if len(self._heads) >= MAX_HEADS:
             del self._heads[next(iter(self._heads))]
         self._heads[key] = made
