@@ -56,7 +56,11 @@ class Leader:
     def __init__(self, settings: Settings, cluster: Cluster, replicas: Replicas, source: SpendSource | None) -> None:
         self._settings: Final = settings
         self._cluster: Final = cluster
-        self._world: Final = World(namespace=settings.namespace, release=settings.release)
+        self._world: Final = World(
+            namespace=settings.namespace,
+            release=settings.release,
+            identity_namespaces=settings.identities_from,
+        )
         self._revisions: Final = Revisions()
         self._statuses: Final = Statuses(self._revisions)
         self._scribe: Final = Scribe(cluster, self._world, self._statuses, reporter=settings.pod_name, now_ms=now_ms)

@@ -16,7 +16,8 @@ _DATAPLANE_SELECTOR: Final = "app.kubernetes.io/component=dataplane,app.kubernet
 class Settings:
     """One field per environment variable ``SLUICE_<NAME>``; units are in the names.
 
-    ``watch_namespaces`` empty means the whole cluster.  ``redis_url`` empty means that the one data-plane
+    ``watch_namespaces`` empty means the whole cluster.  ``identity_namespaces`` are those whose providers may call as
+    the data plane itself; ``*`` among them means all.  ``redis_url`` empty means that the one data-plane
     replica holds the counters in memory and is asked for them.
     """
 
@@ -24,6 +25,7 @@ class Settings:
     release: str = "sluice"
     pod_name: str = "sluice-operator"  # who holds the Lease
     watch_namespaces: tuple[str, ...] = ()
+    identity_namespaces: tuple[str, ...] = ()  # besides its own
     redis_url: str = field(default="", repr=False)  # may hold a password
     dataplane_selector: str = ""  # "" becomes the chart's labels for this release
     admin_port: int = names.ADMIN_PORT
@@ -56,6 +58,11 @@ class Settings:
     def scopes(self) -> tuple[str | None, ...]:
         """The namespaces to list and watch; ``(None,)`` for the whole cluster."""
         return self.watch_namespaces or (None,)
+
+    @property
+    def identities_from(self) -> frozenset[str] | None:
+        """The namespaces whose providers may use the data plane's own identity, besides the operator's; None: all."""
+        return None if "*" in self.identity_namespaces else frozenset(self.identity_namespaces)
 
 
 def _check_redis_url(url: str) -> None:

@@ -8,10 +8,13 @@ Read in this order; each file knows only those before it:
 1. ``findings``      the words of verdicts: problems, and the conditions that say them
 2. ``references``    names, label selectors, namespaces that admit each other
 3. ``keys``          key ids, tokens, digests
-4. ``providers``     the provider table; ``upstreams`` makes accounts of it, with their credentials
+4. ``places``        where an account's calls go, by its row of the provider table (``sluice_operator.providers``);
+                     ``identities`` say who we are; ``upstreams`` joins both to accounts
 5. ``rates``         prices by kind of token; ``pricebook`` are the built-in ones, ``pricelist`` the install's, and
                      ``pricing`` chooses between them and what manifests say
-6. ``targets``       what serves one target; ``nesting`` and ``conflicts`` between models; ``models`` joins them
+6. ``families``      what models can do, by name; ``capabilities`` joins that with what manifests say
+   ``targets``       what serves one target; ``nesting`` and ``conflicts`` between models; ``models`` joins them
+   ``passthrough``   other routes of providers, as models of their own
 7. ``budgets``       Budgets, their parents and the models that they downgrade to (``downgrades``);
                      ``coverage`` says which of them hold for a key
 8. ``credentials``   what proves a key; ``virtual_keys`` joins it with the rest

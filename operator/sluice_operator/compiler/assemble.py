@@ -7,9 +7,10 @@ from sluice_operator.compiler import budgets, models
 from sluice_operator.compiler.credentials import secret_entry as key_entry
 from sluice_operator.compiler.findings import accepted, resolved
 from sluice_operator.compiler.moments import to_ms
+from sluice_operator.compiler.passthrough import passthrough_models
 from sluice_operator.compiler.references import ref_of
 from sluice_operator.compiler.targets import Accounts
-from sluice_operator.compiler.upstreams import Account, ca_entry, secret_entry
+from sluice_operator.compiler.upstreams import Account, ca_entry, secret_entries
 from sluice_operator.compiler.virtual_keys import CompiledKey, snapshot_key
 from sluice_operator.inventory import Inventory, ObjectName
 from sluice_operator.resources import ModelProvider
@@ -30,9 +31,10 @@ def assemble(
     held = [budget for budget in compiled_budgets.values() if budget.refused is None]
     ids = {name: budget.resource.metadata.uid for name, budget in compiled_budgets.items()}
     keys: list[Key] = [snapshot_key(key, ids) for key in compiled_keys if key.in_force]
+    served = [models.snapshot_model(model, inventory) for model in in_force]
     return Snapshot(
         models=tuple(
-            sorted((models.snapshot_model(model, inventory) for model in in_force), key=lambda model: model.name)
+            sorted((*served, *passthrough_models(accounts, inventory)), key=lambda model: model.name),
         ),
         upstreams=tuple(used[id_].upstream for id_ in sorted(used)),
         budgets=tuple(
@@ -55,24 +57,27 @@ def provider_verdict(provider: ModelProvider, accounts: Accounts, *, used_by: in
     name = ObjectName(provider.metadata.namespace, provider.metadata.name)
     account = accounts[name][1]
     problems = () if isinstance(account, Account) else account
-    entry = secret_entry(provider.spec, home=name.namespace)
-    secret = None if entry is None else inventory.secrets.get(entry.name)
+    names = {entry.name for entry in secret_entries(provider.spec, home=name.namespace)}
+    versions = [inventory.secrets[each].version for each in sorted(names, key=str) if each in inventory.secrets]
     return Verdict(
         ref=ref_of(provider),
         findings=(accepted(), resolved(problems)),
         served=isinstance(account, Account),
-        fields={"usedBy": used_by, **({} if secret is None else {"secretVersion": secret.version})},
+        fields={"usedBy": used_by, **({"secretVersion": ",".join(versions)} if versions else {})},
     )
 
 
 def secret_refs(inventory: Inventory) -> Iterator[ObjectName]:
     """Every Secret that a resource refers to, there or not."""
-    providers = (secret_entry(each.spec, home=each.metadata.namespace) for each in inventory.providers)
+    providers = (
+        entry for each in inventory.providers for entry in secret_entries(each.spec, home=each.metadata.namespace)
+    )
     inline = (
-        secret_entry(target.provider, home=model.metadata.namespace)
+        entry
         for model in inventory.models
         for target in model.spec.targets
         if target.provider is not None
+        for entry in secret_entries(target.provider, home=model.metadata.namespace)
     )
     keys = map(key_entry, inventory.keys)
     yield from (entry.name for entry in (*providers, *inline, *keys) if entry is not None)

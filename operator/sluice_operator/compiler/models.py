@@ -99,6 +99,7 @@ def snapshot_model(compiled: CompiledModel, inventory: Inventory) -> Model:
         limits=compile_limits(spec.limits),
         context_window=spec.capabilities.context_window,
         max_output_tokens=spec.capabilities.max_output_tokens,
+        drop_unsupported=spec.drop_unsupported,
     )
 
 

@@ -56,6 +56,16 @@ def book_price(provider: str, model: str, *, now_ms: int) -> BookPrice | None:
         return None
 
 
+def context_window(provider: str, model: str) -> int | None:
+    """The tokens of input and output together that *model* takes; None where the book does not say."""
+    try:
+        found = _find(provider, model)
+        window = None if found is None else found[1].context_window
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    return window if isinstance(window, int) and window > 0 else None
+
+
 @lru_cache(maxsize=MAX_REMEMBERED)
 def _find(provider: str, model: str) -> tuple[str, Any] | None:
     """The book's entry and its ModelInfo; remembered, misses too, since matching walks thousands of clauses."""

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from sluice_contract.snapshot import Target
 from sluice_operator import resources
+from sluice_operator.compiler.capabilities import capabilities
 from sluice_operator.compiler.findings import Problem
 from sluice_operator.compiler.limits import compile_limits
+from sluice_operator.compiler.places import conversations
 from sluice_operator.compiler.pricelist import PriceList
 from sluice_operator.compiler.pricing import Quote, quote, upstream_names
 from sluice_operator.compiler.references import admits, name_of, target_of
 from sluice_operator.compiler.upstreams import Account, inline_account, service_account
 from sluice_operator.inventory import Inventory, ObjectName
+from sluice_operator.providers.row import spoken_by
+from sluice_operator.providers.table import detected
 from sluice_operator.resources import ModelDeployment, ModelProvider
 
 Accounts = Mapping[ObjectName, tuple[ModelProvider, Account | tuple[Problem, ...]]]  # of every ModelProvider
@@ -49,12 +55,22 @@ def direct_target(
     price_list: PriceList,
 ) -> ServedTarget | Problem:
     """*target* of *model* served by an upstream, or what it lacks."""
-    account = _account(model, target, accounts, inventory)
+    type_, upstream_model = _meant(model, target)
+    account = _account(model, target, type_, accounts, inventory)
     if isinstance(account, Problem):
         return about(target, account)
-    names = upstream_names(public_names(model), target.model)
+    names = upstream_names(public_names(model), upstream_model)
     found = quote(account, names, own=model.spec.pricing, now_ms=inventory.now_ms, price_list=price_list)
-    return ServedTarget(_snapshot(target, account=account, found=found), account, quote=found)
+    served = msgspec.structs.replace(
+        _snapshot(target, found=found),
+        upstream_id=account.upstream.id,
+        model=upstream_model or "",
+        speaks=_speaks(account, names),
+    )
+    able = capabilities(account.row, names, model.spec.capabilities)
+    if able != served.capabilities:  # the default itself is left out of the bytes
+        served = msgspec.structs.replace(served, capabilities=able)
+    return ServedTarget(served, account, quote=found)
 
 
 def providers_of(model: ModelDeployment, accounts: Accounts, inventory: Inventory) -> frozenset[ObjectName]:
@@ -69,12 +85,44 @@ def about(target: resources.Target, problem: Problem) -> Problem:
     return Problem(problem.reason, f"Target {target.name}: {problem.message}")
 
 
+def _meant(model: ModelDeployment, target: resources.Target) -> tuple[str | None, str | None]:
+    """The type of the provider that the target carries, None if it cannot be told; and the provider's name of the
+    model, None if that is the one that clients ask for.
+
+    Without a type the name tells it, and a prefix that does is no part of what the provider is asked for.
+    """
+    if target.provider is None or target.provider.type is not None:
+        return None if target.provider is None else target.provider.type, target.model
+    names = public_names(model) if target.model is None else (target.model,)
+    if target.model is None and names[0].endswith("*"):  # the data plane takes the prefix off, see upstream_names
+        each = [detected(name) for name in names]
+        types = {found[0] for found in each if found is not None}
+        asked = tuple(dict.fromkeys(found[1] for found in each if found is not None))
+        alike = len(types) == 1 and None not in each and asked == upstream_names(names, None)
+        return (types.pop() if alike else None), None
+    found = detected(names[0])
+    if found is None:
+        return None, target.model
+    return found[0], found[1] if found[1] != names[0] else target.model
+
+
+def _speaks(account: Account, names: tuple[str, ...]) -> tuple[str, ...]:
+    spoken = conversations(account.upstream.paths)
+    if len(spoken) < 2:
+        return ()
+    first, *others = (spoken_by(account.row, name, spoken) for name in names)
+    return first if all(each == first for each in others) else spoken
+
+
 def _account(
-    model: ModelDeployment, target: resources.Target, accounts: Accounts, inventory: Inventory
+    model: ModelDeployment, target: resources.Target, type_: str | None, accounts: Accounts, inventory: Inventory
 ) -> Account | Problem:
     name = name_of(model)
     if target.provider is not None:
-        return inline_account(target.provider, model=name, target=target.name, inventory=inventory)
+        if type_ is None:
+            message = "The name of the model does not tell whose it is: give the provider a type."
+            return Problem("ProviderUnknown", message)
+        return inline_account(target.provider, type_, model=name, target=target.name, inventory=inventory)
     if target.service_ref is not None:
         return service_account(target.service_ref, home=name.namespace)
     if target.provider_ref is None:
@@ -104,15 +152,12 @@ def _may_use(model: ModelDeployment, provider: ObjectName, accounts: Accounts, i
 def _snapshot(
     target: resources.Target,
     *,
-    account: Account | None = None,
     model_ref: str | None = None,
     found: Quote | None = None,
 ) -> Target:
     return Target(
         name=target.name,
-        upstream_id=None if account is None else account.upstream.id,
         model_ref=model_ref,
-        model=target.model or "",
         weight=target.weight,
         priority=target.priority,
         max_concurrency=target.max_concurrency,

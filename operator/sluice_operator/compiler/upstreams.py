@@ -7,12 +7,14 @@ import msgspec
 
 from sluice_contract.snapshot import Upstream
 from sluice_operator.compiler.findings import Problem
-from sluice_operator.compiler.keys import sendable, without_line_end
+from sluice_operator.compiler.identities import NOBODY, Said, entries, identify
 from sluice_operator.compiler.limits import compile_limits
+from sluice_operator.compiler.places import base_url, paths
 from sluice_operator.compiler.pricelist import NO_OFFERS, Offer, Offers
-from sluice_operator.compiler.providers import ECHO, PROVIDER_TYPES, SERVICE
 from sluice_operator.compiler.references import Entry, name_of, short_id
 from sluice_operator.inventory import Inventory, ObjectName
+from sluice_operator.providers.row import Provider
+from sluice_operator.providers.table import ECHO, PROVIDERS
 from sluice_operator.resources import ModelProvider, ProviderAccount
 from sluice_operator.resources.model import ServiceRef
 
@@ -29,35 +31,40 @@ class Account:
     offers: Offers = NO_OFFERS
     book: str | None = None
 
+    @property
+    def row(self) -> Provider:
+        """What the provider table says of its type."""
+        return PROVIDERS[self.upstream.type]
+
 
 def provider_account(provider: ModelProvider, inventory: Inventory) -> Account | tuple[Problem, ...]:
     """The account of a ModelProvider, or all that it lacks."""
     spec, name = provider.spec, name_of(provider)
-    credential = _credential(spec, name.namespace, inventory)
+    said = _said(spec, spec.type, name.namespace, inventory)
     ca_pem = _ca_pem(provider, inventory)
-    problems = tuple(found for found in (credential, ca_pem) if isinstance(found, Problem))
-    if isinstance(credential, Problem) or isinstance(ca_pem, Problem):
+    problems = tuple(found for found in (said, ca_pem) if isinstance(found, Problem))
+    if isinstance(said, Problem) or isinstance(ca_pem, Problem):
         return problems
     id_ = short_id("up", "provider", name.namespace, name.name)
     upstream = msgspec.structs.replace(
-        _upstream(id_, spec, home=name.namespace, ca_pem=ca_pem),
+        _upstream(id_, spec, spec.type, said),
+        ca_pem=ca_pem,
         limits=compile_limits(spec.limits),
         limits_id=provider.metadata.uid if spec.limits else "",
     )
     offers = {pattern: Offer(prices, f"ModelProvider {name}", "provider") for pattern, prices in spec.pricing.items()}
-    return Account(upstream, credential, Offers.of(offers), PROVIDER_TYPES[spec.type].book)
+    return Account(upstream, said.credential, Offers.of(offers), PROVIDERS[spec.type].book)
 
 
 def inline_account(
-    account: ProviderAccount, *, model: ObjectName, target: str, inventory: Inventory
+    account: ProviderAccount, type_: str, *, model: ObjectName, target: str, inventory: Inventory
 ) -> Account | Problem:
-    """The account that a target of *model* carries itself, or what it lacks."""
-    credential = _credential(account, model.namespace, inventory)
-    if isinstance(credential, Problem):
-        return credential
+    """The account of *type_* that a target of *model* carries itself, or what it lacks."""
+    said = _said(account, type_, model.namespace, inventory)
+    if isinstance(said, Problem):
+        return said
     id_ = short_id("up", "inline", model.namespace, model.name, target)
-    upstream = _upstream(id_, account, home=model.namespace, ca_pem=None)
-    return Account(upstream, credential, book=PROVIDER_TYPES[account.type].book)
+    return Account(_upstream(id_, account, type_, said), said.credential, book=PROVIDERS[type_].book)
 
 
 def service_account(service: ServiceRef, *, home: str) -> Account:
@@ -65,23 +72,28 @@ def service_account(service: ServiceRef, *, home: str) -> Account:
 
     Whether it is there is not looked at: a Service may come after its model, and the data plane tries anyway.
     """
-    return Account(
-        Upstream(
-            id=short_id("up", "service", home, service.name, str(service.port)),
-            type=SERVICE,
-            provider_name=PROVIDER_TYPES[SERVICE].provider_name,
-            base_url=f"http://{service.name}.{home}.svc:{service.port}/v1",
-            allow_private_network=True,
-        )
+    account = ProviderAccount.model_construct(
+        type=service.type,
+        base_url=f"http://{service.name}.{home}.svc:{service.port}/v1",
+        dialects=service.dialects,
+        headers={},
+        allow_private_network=True,
     )
+    id_ = short_id("up", "service", home, service.name, str(service.port), *service_identity(service))
+    return Account(_upstream(id_, account, service.type, NOBODY))
 
 
-def secret_entry(account: ProviderAccount, *, home: str) -> Entry | None:
-    """The Secret entry that *account*, said in the namespace *home*, names; None if it names none."""
-    if account.auth is None or account.auth.api_key is None:
-        return None
-    ref = account.auth.api_key.secret_ref
-    return Entry("Secret", ObjectName(home, ref.name), ref.key)
+def service_identity(service: ServiceRef) -> tuple[str, ...]:
+    """What tells two readings of one Service apart: two targets may take it for different servers."""
+    defaults = ServiceRef.model_construct(name=service.name, port=service.port)
+    if (service.type, service.dialects) == (defaults.type, defaults.dialects):
+        return ()
+    return (service.type, *sorted(service.dialects))
+
+
+def secret_entries(account: ProviderAccount, *, home: str) -> tuple[Entry, ...]:
+    """The Secret entries that *account*, said in the namespace *home*, names."""
+    return tuple(entries(account.auth, home=home).values())
 
 
 def ca_entry(provider: ModelProvider) -> Entry | None:
@@ -92,35 +104,26 @@ def ca_entry(provider: ModelProvider) -> Entry | None:
     return Entry("ConfigMap", ObjectName(provider.metadata.namespace, ref.name), ref.key)
 
 
-def _upstream(id_: str, account: ProviderAccount, *, home: str, ca_pem: str | None) -> Upstream:
-    row = PROVIDER_TYPES[account.type]
-    entry = secret_entry(account, home=home)
-    credential_id = None if entry is None else short_id("cred", home, entry.name.name, entry.key)
+def _said(account: ProviderAccount, type_: str, home: str, inventory: Inventory) -> Said | Problem:
+    return identify(account.auth, PROVIDERS[type_], region=account.region or "", home=home, inventory=inventory)
+
+
+def _upstream(id_: str, account: ProviderAccount, type_: str, said: Said) -> Upstream:
+    row = PROVIDERS[type_]
     return Upstream(
         id=id_,
-        type=account.type,
-        provider_name=row.provider_name,
-        base_url="" if account.type == ECHO else (account.base_url or row.base_url or "").rstrip("/"),
-        auth_header=None if credential_id is None else row.auth_header,
-        auth_prefix="" if credential_id is None else row.auth_prefix,
-        credential_id=credential_id,
+        type=type_,
+        provider_name=row.telemetry,
+        base_url="" if type_ == ECHO else base_url(account, row),
+        auth_header=said.auth_header,
+        auth_prefix=said.auth_prefix,
+        credential_id=said.credential_id,
         headers={name.lower(): value for name, value in account.headers.items()},
         allow_private_network=account.allow_private_network,
-        ca_pem=ca_pem,
+        paths=paths(account, row),
+        quirks=tuple(sorted(row.quirks)),
+        identity=said.identity,
     )
-
-
-def _credential(account: ProviderAccount, home: str, inventory: Inventory) -> str | Problem | None:
-    entry = secret_entry(account, home=home)
-    if entry is None:
-        return None
-    value = entry.read(inventory.secrets)
-    if isinstance(value, Problem):
-        return value
-    secret = without_line_end(value)
-    if not sendable(secret):
-        return Problem("SecretInvalid", f"{entry}: should be 1 to 4096 visible ASCII characters without spaces.")
-    return secret.decode("ascii")
 
 
 def _ca_pem(provider: ModelProvider, inventory: Inventory) -> str | Problem | None:

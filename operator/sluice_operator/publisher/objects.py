@@ -99,6 +99,7 @@ class Frozen:
     price_books: Mapping[ObjectName, tuple[Listed, ...]]
     namespaces: Mapping[str, Mapping[str, str]]
     pepper: bytes = field(repr=False)
+    identity_namespaces: frozenset[str] | None = None
 
     def inventory(self, now_ms: int) -> Inventory:
         """What the compiler sees; parses what was not parsed yet (about 0.1 ms each)."""
@@ -115,6 +116,7 @@ class Frozen:
             config_maps=self.config_maps,
             price_books=self.price_books,
             namespaces=self.namespaces,
+            identity_namespaces=self.identity_namespaces,
             pepper=self.pepper,
             now_ms=now_ms,
         )

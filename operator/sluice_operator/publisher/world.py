@@ -32,8 +32,13 @@ from sluice_operator.publisher.objects import (
 class World:
     """See the module.  Not thread-safe: one event loop owns it."""
 
-    def __init__(self, *, namespace: str, release: str) -> None:
+    def __init__(
+        self, *, namespace: str, release: str, identity_namespaces: frozenset[str] | None = frozenset()
+    ) -> None:
         self._namespace: Final = namespace
+        self._identity_namespaces: Final = (
+            None if identity_namespaces is None else frozenset((namespace, *identity_namespaces))
+        )
         self._part_names: Final = {names.object_name(release, part): part for part in (*codec.PARTS, codec.INDEX)}
         self._pepper_name: Final = ObjectName(namespace, manifests.pepper_name(release))
         self._entries: dict[str, dict[ObjectName, Entry]] = {kind: {} for kind in (*RESOURCE_KINDS, "Namespace")}
@@ -150,6 +155,7 @@ class World:
             price_books=self.books.listed(),
             namespaces={name.name: entry.labels for name, entry in self._entries["Namespace"].items()},
             pepper=self._pepper,
+            identity_namespaces=self._identity_namespaces,
         )
 
     def entry(self, kind: str, name: ObjectName) -> Entry | None:

@@ -18,7 +18,15 @@ LIST_MAP_KEYS: Final = "x-kubernetes-list-map-keys"
 JSON_DEFAULT: Final = "x-default"  # a default as manifests write it, where Python holds another form of it
 
 _SPELLED: Final = {
+    "access_key_id": "accessKeyID",
+    "account_id": "accountID",
+    "azure_ad": "azureAD",
     "base_url": "baseURL",
+    "client_id": "clientID",
+    "role_arn": "roleARN",
+    "sts_url": "stsURL",
+    "tenant_id": "tenantID",
+    "token_url": "tokenURL",
     "allowed_cidrs": "allowedCIDRs",
     "key_id": "keyID",
     "from_": "from",
@@ -102,6 +110,19 @@ class ListOf:
         if not self.keys:
             return {**handler(schema), LIST_TYPE: "set"}
         return {**handler(schema), LIST_TYPE: "map", LIST_MAP_KEYS: [alias_of(key) for key in self.keys]}
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A text that is one of *texts*, which are data and not known before the program runs."""
+
+    texts: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        return core_schema.literal_schema(list(self.texts))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return {"type": "string", "enum": list(self.texts)}
 
 
 class Value(BaseModel):

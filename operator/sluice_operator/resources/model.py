@@ -4,7 +4,9 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from sluice_operator.resources.base import ListOf, Rule, Value
+from sluice_operator.providers.row import DIALECTS
+from sluice_operator.providers.table import ECHO, PROVIDERS, SERVICE
+from sluice_operator.resources.base import ListOf, OneOf, Rule, Value
 from sluice_operator.resources.common import (
     DurationMs,
     Label,
@@ -17,20 +19,31 @@ from sluice_operator.resources.common import (
     duration_default,
 )
 from sluice_operator.resources.prices import Prices
-from sluice_operator.resources.provider import ProviderAccount
+from sluice_operator.resources.provider import Dialects, ProviderAccount
+from sluice_operator.resources.provider_rules import speaks
 
 RetryCause = Literal["ConnectFailure", "Timeout", "RateLimited", "ServerError"]
 _EVERY_CAUSE: Final[tuple[RetryCause, ...]] = ("ConnectFailure", "Timeout", "RateLimited", "ServerError")
+
+_SERVERS: Final = tuple(
+    name for name, row in PROVIDERS.items() if name != ECHO and row.base_url is None and (row.own or row.wider)
+)
 
 PublicName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/@+-]*\*?|\*)$", max_length=253)]
 UpstreamName = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=253)]
 
 
 class ServiceRef(Value):
-    """A Service of this namespace that speaks the OpenAI API below /v1."""
+    """A Service of this namespace: a model server, whose API is below /v1."""
 
     name: Label
     port: Annotated[int, Field(ge=1, le=65535)]
+    type: Annotated[str, OneOf(_SERVERS)] = SERVICE
+    """What serves there."""
+    dialects: Dialects = ()
+    """The APIs for conversations that are spoken there; by default those of the type."""
+
+    rules: ClassVar[tuple[Rule, ...]] = tuple(speaks(dialect, default=SERVICE) for dialect in DIALECTS)
 
 
 class Target(Value):
@@ -104,10 +117,22 @@ class Health(Value):
 
 
 class Capabilities(Value):
-    """What the model can take and give, in tokens; over the built-in table."""
+    """What the model can take and do, over the built-in table.  What neither says is not known, and never refused."""
 
     context_window: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Tokens of a call's input and output together."""
     max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    vision: bool | None = None
+    """Whether it sees images."""
+    documents: bool | None = None
+    """Whether it reads files, such as PDF."""
+    tools: bool | None = None
+    structured_output: bool | None = None
+    """Whether its answers follow a JSON schema."""
+    sampling_parameters: bool | None = None
+    """Whether temperature, top_p and the like may be set."""
+    reasoning: Literal["None", "Effort", "Budget", "Adaptive"] | None = None
+    """How it is told to think: not at all, by an effort, by a budget of tokens, or only whether to."""
 
 
 class ModelDeploymentSpec(Value):
@@ -138,6 +163,9 @@ class ModelDeploymentSpec(Value):
     pricing: Prices | None = None
     """Over the provider's prices, the install's price book and the built-in one."""
     capabilities: Capabilities = Capabilities()
+    drop_unsupported: bool = False
+    """Where a call is translated: fields that the target's API has nothing for are left out.  By default such a call
+    is refused with 400, and the field named."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

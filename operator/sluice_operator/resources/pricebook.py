@@ -2,16 +2,16 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import yaml
 from pydantic import ValidationError
 
-from sluice_operator.resources.base import Value
+from sluice_operator.providers.table import PROVIDERS
+from sluice_operator.resources.base import OneOf, Value
 from sluice_operator.resources.common import ModelPattern
 from sluice_operator.resources.parsing import explain, null_in
 from sluice_operator.resources.prices import Prices
-from sluice_operator.resources.provider import ProviderType
 from sluice_operator.resources.yamls import StrictLoader
 
 PRICES_ENTRY: Final = "prices.yaml"  # the data key of the ConfigMap
@@ -19,7 +19,7 @@ MAX_ENTRIES: Final = 10_000
 _MAX_PROBLEMS: Final = 50  # that are told of; a book that is all wrong needs not a word for each entry
 EVERY_PROVIDER: Final = "*"
 
-Provider = Literal[ProviderType, "*"]
+Provider = Annotated[str, OneOf((*PROVIDERS, EVERY_PROVIDER))]
 
 
 class _Whom(Value):
