@@ -5,6 +5,7 @@ object where a list is due, numbers in strings, and null for what is not there; 
 """
 
 import re
+from math import isfinite
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from sluice_dataplane.dialects import values
 
 _T = TypeVar("_T")
+_MOST: Final = 2**63
 _UNDERSCORE: Final = re.compile(r"_+([a-zA-Z0-9])")
 _text: Final = msgspec.json.Decoder(str)
 _texts: Final = msgspec.json.Decoder(list[str])
@@ -85,17 +87,20 @@ class Fields:
         return self._read(name, _flag, "must be true or false")
 
     def number(self, name: str) -> float | None:
-        """A number."""
-        return self._read(name, _number, "must be a number")
+        """A number that is finite."""
+        value = self._read(name, _number, "must be a number")
+        if value is not None and not isfinite(value):
+            raise FieldError(self.place(name), "must be a number")
+        return value
 
     def integer(self, name: str) -> int | None:
         """A whole number, however it is written: ``7``, ``7.0`` and ``"7"`` are the same to Google."""
         value = self._read(name, _anything, "must be a whole number")
-        if isinstance(value, str) and value.removeprefix("-").isdecimal() and len(value) < 20:
+        if isinstance(value, str) and value.removeprefix("-").isdecimal() and len(value) < 19:
             return int(value)
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float) and value.is_integer() and abs(value) < _MOST:
             return int(value)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST):
             return value
         raise FieldError(self.place(name), "must be a whole number")
 
