@@ -6,6 +6,7 @@ GatewayError
 ├── InvalidKeyError             401 invalid_api_key
 ├── ForbiddenError              403 permission_denied
 ├── UnknownModelError           404 model_not_found
+├── UnknownResponseError        404 response_not_found
 ├── UnknownRouteError           404 route_not_found
 ├── MethodNotAllowedError       405 method_not_allowed
 ├── BodyTooLargeError           413 request_too_large
@@ -73,6 +74,12 @@ class UnknownModelError(GatewayError):
     """No such model, or none this key may use: the client must not learn which."""
 
     status, code, type = 404, "model_not_found", "not_found_error"
+
+
+class UnknownResponseError(GatewayError):
+    """No such response, or none that this key made: the client must not learn which."""
+
+    status, code, type = 404, "response_not_found", "not_found_error"
 
 
 class UnknownRouteError(GatewayError):

@@ -82,6 +82,19 @@ class Principal(_Value, frozen=True, gc=False):
     credential_id: str
 
 
+class Keeping(_Value, frozen=True, gc=False):
+    """Of a call that is about a response which its provider keeps, or may keep: whose it is.
+
+    ``id`` is the provider's of the response it names, ``wrapped`` what the client calls that, ``place`` where it is; ""
+    where it names none.
+    """
+
+    key_id: str
+    id: str = ""
+    wrapped: str = ""
+    place: bytes = b""
+
+
 class Ask(_Value, frozen=True, gc=False):
     """What we read of a body; the bytes stay with the exchange.
 
@@ -101,6 +114,7 @@ class Ask(_Value, frozen=True, gc=False):
     service_tier: str = ""  # that is asked for; "" where the body says nothing of it
     unpriced: str = ""  # the first field that asks for what no price of a token covers
     input_units: int = 0  # of what the input is billed by, where that is known exactly; 0: tokens, bounded by its bytes
+    kept: Keeping | None = None
     output_bound: int = 0  # tokens of one choice at most, where no ceiling can be set; 0: one can, or there are none
 
 

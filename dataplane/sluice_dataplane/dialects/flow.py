@@ -3,6 +3,7 @@
 However the provider's bytes are cut, what they give when joined is the same.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sluice_dataplane.dialects.events import Ended, Event, Failed
@@ -37,14 +38,17 @@ class Flow(Protocol):
 
 
 class Passing:
-    """The provider speaks the client's wire: its bytes pass, watched."""
+    """The provider speaks the client's wire: its bytes pass, watched; *mask* writes ids of the gateway's into them."""
 
-    __slots__ = ("_framer", "_tally", "_watcher", "failed")
+    __slots__ = ("_framer", "_mask", "_tally", "_watcher", "failed")
 
-    def __init__(self, wire: Wire, tally: Tally, *, keep_usage: bool) -> None:
+    def __init__(
+        self, wire: Wire, tally: Tally, *, keep_usage: bool, mask: Callable[[Frame], bytes] | None = None
+    ) -> None:
         self._framer = wire.framer()
         self._watcher = wire.watcher(tally, keep_usage=keep_usage)
         self._tally = tally
+        self._mask = mask
         self.failed = False
 
     @property
@@ -54,15 +58,22 @@ class Passing:
 
     def feed(self, chunk: bytes) -> bytes:
         """Whole events only; see :class:`Flow`."""
-        passes = self._watcher.passes
-        return b"".join([frame.raw for frame in self._framer.feed(chunk) if passes(frame)])
+        passes, mask = self._watcher.passes, self._mask
+        if mask is None:
+            return b"".join([frame.raw for frame in self._framer.feed(chunk) if passes(frame)])
+        return b"".join([mask(frame) for frame in self._framer.feed(chunk) if passes(frame)])
 
     def finish(self) -> tuple[bytes, bool]:
         """An event that was cut in half is left out of an answer that is not whole: it would swallow the next."""
         frames = self._framer.finish()
         passed = [frame for frame in frames if self._watcher.passes(frame)]
         whole = self._watcher.ended or self._tally.reported is not None
-        return b"".join([frame.raw for frame in passed if whole or frame.whole]), whole
+        mask = self._mask or _raw
+        return b"".join([mask(frame) for frame in passed if whole or frame.whole]), whole
+
+
+def _raw(frame: Frame) -> bytes:
+    return frame.raw
 
 
 class Translating:

@@ -5,6 +5,7 @@ of a translation (:meth:`Way.request`, :meth:`Way.flow` for ``feed`` and ``finis
 :meth:`Way.refusal`), or passes bytes where there is nothing to translate.
 """
 
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from sluice_contract.snapshot import Upstream
 from sluice_dataplane.dialects.conversation import Request
 from sluice_dataplane.dialects.flow import Flow, Passing, Translating
 from sluice_dataplane.dialects.losses import Losses
+from sluice_dataplane.dialects.responses import ids
 from sluice_dataplane.dialects.seam import BackCodec, Edit, FrontCodec, Shown, Tally, To, Wire
 from sluice_dataplane.dialects.wires import BACKS, FRONTS, PREFERRED, WIRES
 from sluice_dataplane.errors import InvalidRequestError
@@ -88,6 +90,12 @@ class Way:
             headers = self.back.request_headers(exchange.headers, upstream.quirks)
         return UpstreamRequest(route.method, _path(self.back.name, upstream, name, ask, route), headers, body)
 
+    def _most(self, ceilings: Ceilings) -> int | None:
+        """The ceiling of what is passed on: some clients ask for more than a model they do not know can give."""
+        asked, able = self._ask.max_output_tokens, self._candidate.target.capabilities.max_output_tokens
+        most = ceilings.most if ceilings.most is not None else asked
+        return able if able is not None and most is not None and most > able else ceilings.most
+
     def _translated(self, front: FrontCodec, back: BackCodec, ceilings: Ceilings) -> bytes:
         candidate = self._candidate
         request = self._read = front.read_request(self._exchange.body, self._ask)
@@ -107,7 +115,8 @@ class Way:
     def flow(self, tally: Tally, *, keep_usage: bool) -> Flow:
         """What a streamed answer goes through."""
         if self._front_codec is None or self._back_codec is None:
-            return Passing(self.back, tally, keep_usage=keep_usage)
+            mask = self._mask()
+            return Passing(self.back, tally, keep_usage=keep_usage, mask=None if mask is None else mask.event)
         assert self._read is not None
         writer = self._front_codec.writer(self._read, self._shown())
         return Translating(self.back, tally, self._back_codec.reader(), writer)
@@ -119,7 +128,8 @@ class Way:
             ValueError: it is no answer of the upstream's wire.
         """
         if self._front_codec is None or self._back_codec is None:
-            return body
+            mask = self._mask()
+            return body if mask is None else mask.body(body)
         assert self._read is not None
         return self._front_codec.write_answer(self._back_codec.read_answer(body), self._read, self._shown())
 
@@ -135,6 +145,16 @@ class Way:
         error.status = status
         return self.front.error_body(error, self._exchange.id)
 
+    def _mask(self) -> ids.Mask | None:
+        """What puts ids of ours for the provider's, where responses are kept."""
+        kept = self._ask.kept
+        if kept is None:
+            return None
+        candidate = self._candidate
+        place = ids.place_of(candidate.model.uid, candidate.target.name)
+        wrap = partial(ids.wrap, place=place, key_id=kept.key_id, secret=self._exchange.table.pepper)
+        return ids.Mask(wrap, (kept.id, kept.wrapped) if kept.id else None)
+
     def _shown(self) -> Shown:
         exchange = self._exchange
         return Shown(id=exchange.id.removeprefix("req_"), model=self._ask.model, created_s=exchange.arrived_ms // 1000)
@@ -144,6 +164,9 @@ def _path(endpoint: Endpoint, upstream: Upstream, model: str, ask: Ask, route: R
     if endpoint == "passthrough":
         return route.tail + (f"?{route.query}" if route.query else "")
     paths = upstream.paths
+    if endpoint == "response" and ask.kept is not None:
+        tail = (f"/{route.tail}" if route.tail else "") + (f"?{route.query}" if route.query else "")
+        return paths[endpoint].replace("{id}", quote(ask.kept.id, safe=_SAFE)) + tail
     path = (paths.get(f"{endpoint}.stream") if ask.stream else None) or paths[endpoint]
     if "{" not in path:
         return path

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from sluice_dataplane.dialects.chat.codec import CHAT_CODEC
 from sluice_dataplane.dialects.chat.wire import CHAT
+from sluice_dataplane.dialects.converse.codec import CONVERSE_CODEC
+from sluice_dataplane.dialects.converse.wire import CONVERSE
 from sluice_dataplane.dialects.gemini.count import GEMINI_COUNT, GEMINI_EMBEDDINGS
 from sluice_dataplane.dialects.gemini.wire import GEMINI
 from sluice_dataplane.dialects.messages.count_tokens import COUNT_TOKENS
@@ -13,6 +16,7 @@ from sluice_dataplane.dialects.passed.images import IMAGE_EDITS, IMAGE_VARIATION
 from sluice_dataplane.dialects.passed.rankings import MODERATIONS, RERANK
 from sluice_dataplane.dialects.passed.texts import COMPLETIONS, EMBEDDINGS
 from sluice_dataplane.dialects.passed.through import PASSTHROUGH
+from sluice_dataplane.dialects.responses.kept import RESPONSE
 from sluice_dataplane.dialects.responses.tokens import RESPONSES_COMPACT, RESPONSES_TOKENS
 from sluice_dataplane.dialects.responses.wire import RESPONSES
 from sluice_dataplane.dialects.seam import BackCodec, FrontCodec, Wire
@@ -27,9 +31,11 @@ WIRES: Final[Mapping[Endpoint, Wire]] = {
         RESPONSES,
         RESPONSES_TOKENS,
         RESPONSES_COMPACT,
+        RESPONSE,
         GEMINI,
         GEMINI_COUNT,
         GEMINI_EMBEDDINGS,
+        CONVERSE,
         COMPLETIONS,
         EMBEDDINGS,
         MODERATIONS,
@@ -51,8 +57,8 @@ CONVERSATIONS: Final[frozenset[Endpoint]] = frozenset(("chat", "messages", "resp
 # that are the provider's own come before those that it offers for compatibility.
 PREFERRED: Final[tuple[Endpoint, ...]] = ("gemini", "converse", "chat", "messages", "responses")
 
-FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {}
-BACKS: Final[Mapping[Endpoint, BackCodec]] = {}
+FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {"chat": CHAT_CODEC}
+BACKS: Final[Mapping[Endpoint, BackCodec]] = {"chat": CHAT_CODEC, "converse": CONVERSE_CODEC}
 
 # Headers of clients that some wire passes on.
 SENT_ON: Final = ("anthropic-version", "anthropic-beta")

@@ -24,6 +24,7 @@ from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.authenticate import authenticate
 from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError, media_type
+from sluice_dataplane.pipeline.keep import keeping, kept_plan, where_kept
 from sluice_dataplane.pipeline.read import read
 from sluice_dataplane.pipeline.relay import Arrayed, NoAnswerError, Relay, StreamEnd, Watch, whole
 from sluice_dataplane.pipeline.resolve import plan_for, resolve
@@ -68,7 +69,12 @@ class Pipeline:
         now_ms = exchange.arrived_ms
         principal = authenticate(exchange, now_ms=now_ms)
         ask = read(exchange)
-        plan = parts.dispatcher.available(resolve(exchange.table, principal, ask, draw=parts.draw))
+        if exchange.endpoint == "response":
+            ask, plan = kept_plan(exchange, principal, ask)
+        else:
+            ask = keeping(exchange, principal, ask)
+            plan = where_kept(resolve(exchange.table, principal, ask, draw=parts.draw), ask)
+            plan = parts.dispatcher.available(plan)
         call = Call(exchange, principal, ask, now_ms)
         admitted = await self._admission.admit(call, plan, self._plan)
         tab = Tab(exchange, admitted.demand, self._books)

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from sluice_contract.snapshot import Limit, Model
-from sluice_dataplane.dialects.wires import WIRES
+from sluice_dataplane.dialects.wires import CONVERSATIONS, WIRES
 from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan
 from sluice_dataplane.limits.store import Refused, Reservation
@@ -19,6 +19,7 @@ from sluice_dataplane.usage.bounds import Bound, bound_of
 from sluice_dataplane.usage.draft import Draft
 from sluice_dataplane.usage.pricing import LIST_PRICED, Most, covers, most_at, output_within
 
+SMALL_TOKENS: Final = 256  # every model's context window holds them
 LEAST_CEILING: Final = 256  # an answer that is cut off before this is of no use to anybody
 _SEARCHES: Final = ":online"  # the end of a model's name by which OpenRouter is asked to search the web
 
@@ -74,6 +75,9 @@ class Demands:
             candidates,
             context_window=candidates[0].model.context_window if len(candidates) == 1 else _context_window(candidates),
         )
+        if bound.least > SMALL_TOKENS and exchange.endpoint in CONVERSATIONS:
+            plan = _fitting(plan, bound.least)
+            candidates = plan.candidates
         if terms.cost_held and (bound.unpriced or (ask.model.endswith(_SEARCHES) and _searches(candidates))):
             raise _unpriced(bound.unpriced or "model")
         if bound.opaque and terms.input_held:
@@ -176,9 +180,11 @@ class Demands:
         return made
 
     def _ceiling(self, exchange: Exchange, ask: Ask, terms: Terms) -> int | None:
-        if not terms.bounded or ask.output_bound or not WIRES[exchange.endpoint].generates:
-            return None  # nobody here needs a bound: the client's body stays as it is
         allowed, asked = terms.ceiling, ask.max_output_tokens
+        if ask.output_bound or not WIRES[exchange.endpoint].generates:
+            return None
+        if not terms.bounded:  # nobody here needs a bound: the client's body stays, unless the model refuses it
+            return allowed if allowed is not None and asked is not None and asked > allowed else None
         if allowed is None:
             return self._default_ceiling if asked is None else asked
         return allowed if asked is None else min(allowed, asked)
@@ -236,6 +242,19 @@ def _served(plan: Plan, service_tier: str) -> Plan:
     if not any(served):
         raise _unpriced("service_tier")
     return Plan(plan.model, tuple(itertools.compress(plan.candidates, served)))
+
+
+def _fitting(plan: Plan, least: int) -> Plan:
+    """*plan*, of targets whose context window may hold a text of *least* tokens."""
+    windows = [each.target.capabilities.context_window or each.model.context_window for each in plan.candidates]
+    fits = [window is None or least <= window for window in windows]
+    if all(fits):
+        return plan
+    if not any(fits):
+        most = max(window or 0 for window in windows)
+        message = f"The model {plan.model.name!r} takes {most} tokens at most, and this request has at least {least}."
+        raise InvalidRequestError(message, code="context_length_exceeded")
+    return Plan(plan.model, tuple(itertools.compress(plan.candidates, fits)))
 
 
 def _context_window(candidates: tuple[Candidate, ...]) -> int | None:

@@ -19,6 +19,7 @@ from sluice_dataplane.dialects.wires import CONVERSATIONS, WIRES
 from sluice_dataplane.exchange import Ask, Candidate, Endpoint
 
 BYTES_PER_TOKEN: Final = 3  # of text, for estimates; OpenAI's own rule of thumb is 4: fewer bytes count more tokens
+MOST_BYTES_PER_TOKEN: Final = 8  # of text that means something, over a whole request: long words come to 6
 TEMPLATE_TOKENS: Final = 128
 INSTRUCTION_TOKENS: Final = 1_024  # Anthropic's system prompt for tools: up to 804 tokens (its page on tool use)
 
@@ -46,7 +47,8 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
     """The most tokens that the input of a request can come to.
 
     ``audio`` and ``image`` are how many of them can be such.  ``likely`` is what they come to by an estimate on the
-    high side.  ``opaque`` names the field that nothing bounds; ``unpriced`` the one no price of tokens covers.
+    high side, ``least`` what the text surely comes to, by far.  ``opaque`` names the field that nothing bounds;
+    ``unpriced`` the one no price of tokens covers.
     """
 
     input: int
@@ -55,6 +57,7 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
     image: int = 0
     opaque: str = ""
     unpriced: str = ""
+    least: int = 0
 
 
 def bound_of(
@@ -73,15 +76,16 @@ def bound_of(
     likely = -(-text_bytes // BYTES_PER_TOKEN)
     if context_window is not None and endpoint not in CONVERSATIONS:
         context_window = None  # the other endpoints take several inputs at once
+    least = text_bytes // MOST_BYTES_PER_TOKEN
     if parts is not PLAIN:
-        return _with_parts(parts, most, likely, context_window, ask, candidates)
+        return _with_parts(parts, most, likely, least, context_window, ask, candidates)
     if context_window is not None and most > context_window:
         most, likely = context_window, min(likely, context_window)
-    return Bound(most, likely, unpriced=ask.unpriced)
+    return Bound(most, likely, unpriced=ask.unpriced, least=least)
 
 
 def _with_parts(
-    parts: Parts, most: int, likely: int, window: int | None, ask: Ask, candidates: tuple[Candidate, ...]
+    parts: Parts, most: int, likely: int, least: int, window: int | None, ask: Ask, candidates: tuple[Candidate, ...]
 ) -> Bound:
     opaque = parts.opaque
     audio = -(-parts.audio_bytes * AUDIO_TOKENS_PER_SECOND // AUDIO_BYTES_PER_SECOND)
@@ -96,7 +100,7 @@ def _with_parts(
         high, low = _image_tokens(candidates)
         image = (parts.images - parts.low_images) * high + parts.low_images * low
     pages = most if parts.opaque else 0  # a file's are images as well as text
-    return Bound(most + image, likely + image, audio, image + pages, opaque, ask.unpriced or parts.unpriced)
+    return Bound(most + image, likely + image, audio, image + pages, opaque, ask.unpriced or parts.unpriced, least)
 
 
 def _image_tokens(candidates: tuple[Candidate, ...]) -> tuple[int, int]:
