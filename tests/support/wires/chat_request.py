@@ -88,6 +88,8 @@ class _Assistant(Strict, tag="assistant", tag_field="role"):
     audio: Any = None
     tool_calls: list[_FunctionCall | _CustomCall] | None = None
     reasoning_content: str | None = None  # DeepSeek's
+    annotations: Any = None  # SDKs send an answer back as they got it
+    function_call: None = None
 
 
 class _ToolMessage(Strict, tag="tool", tag_field="role"):

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from support.wires.gemini_request import Asked, EmbedAsked, check, schema_of, tools_of, turns_of
+from support.wires.gemini_request import Asked, EmbedAsked, camel, check, schema_of, tools_of, turns_of
 from support.wires.values import (
     Call,
     Failure,
@@ -48,18 +48,18 @@ class Gemini:
 
     def hear(self, body: bytes, model: str, _headers: dict[str, str]) -> Heard:
         """See Speaker."""
-        return _heard(decoded(body, Asked), model)
+        return _heard(decoded(camel(body), Asked), model)
 
     def count(self, body: bytes, model: str) -> Heard:
         """A request to count tokens: of contents, or of a whole request."""
-        asked = decoded(body, _CountAsked)
+        asked = decoded(camel(body), _CountAsked)
         whole = dict(asked.generate_content_request or {"contents": asked.contents})
         whole.pop("model", None)
         return _heard(decoded(msgspec.json.encode(whole), Asked), model)
 
     def embed(self, body: bytes) -> bytes:
         """An embedding, or a batch of them."""
-        asked = decoded(body, EmbedAsked)
+        asked = decoded(camel(body), EmbedAsked)
         if asked.requests is not None:
             return msgspec.json.encode({"embeddings": [_vector(each.content) for each in asked.requests]})
         return msgspec.json.encode({"embedding": _vector(asked.content)})

@@ -1,5 +1,6 @@
 """What Google's Gemini API takes, and what it refuses.  Source: the Gemini API's reference."""
 
+import re
 from typing import Any, Final, Literal
 
 import msgspec
@@ -8,6 +9,7 @@ from support.wires.openai_common import unbase64
 from support.wires.schemas import check_gemini
 from support.wires.values import Picture, RefusedError, Result, Strict, Tool, Turn
 
+_FREE: Final = frozenset(("args", "response", "parametersJsonSchema", "responseJsonSchema", "labels"))
 _ANY_PROOF: Final = "skip_thought_signature_validator"  # which Google names for calls that its model did not make
 
 
@@ -150,6 +152,30 @@ class EmbedAsked(_EmbedOne):
     """A request for an embedding, or for several."""
 
     requests: list[_EmbedOne] | None = None
+
+
+def camel(body: bytes) -> bytes:
+    """*body* with its fields named as in the reference: Google's JSON takes proto names too, and its SDK sends them."""
+    try:
+        return msgspec.json.encode(_camel(msgspec.json.decode(body)))
+    except msgspec.DecodeError as error:
+        raise RefusedError("Invalid JSON payload received.") from error
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_camel(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {re.sub("_([a-z])", lambda match: match[1].upper(), name): each for name, each in value.items()}
+    return {
+        name: each
+        if name in _FREE
+        else {key: _camel(inner) for key, inner in each.items()}
+        if name == "properties" and isinstance(each, dict)
+        else _camel(each)
+        for name, each in renamed.items()
+    }
 
 
 def check(asked: Asked) -> None:
