@@ -7,8 +7,10 @@ from sluice_dataplane.dialects.chat.codec import CHAT_CODEC
 from sluice_dataplane.dialects.chat.wire import CHAT
 from sluice_dataplane.dialects.converse.codec import CONVERSE_CODEC
 from sluice_dataplane.dialects.converse.wire import CONVERSE
+from sluice_dataplane.dialects.gemini.codec import GEMINI_CODEC
 from sluice_dataplane.dialects.gemini.count import GEMINI_COUNT, GEMINI_EMBEDDINGS
 from sluice_dataplane.dialects.gemini.wire import GEMINI
+from sluice_dataplane.dialects.messages.codec import MESSAGES_CODEC
 from sluice_dataplane.dialects.messages.count_tokens import COUNT_TOKENS
 from sluice_dataplane.dialects.messages.wire import MESSAGES
 from sluice_dataplane.dialects.passed.audio import SPEECH, TRANSCRIPTIONS, TRANSLATIONS
@@ -57,8 +59,17 @@ CONVERSATIONS: Final[frozenset[Endpoint]] = frozenset(("chat", "messages", "resp
 # that are the provider's own come before those that it offers for compatibility.
 PREFERRED: Final[tuple[Endpoint, ...]] = ("gemini", "converse", "chat", "messages", "responses")
 
-FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {"chat": CHAT_CODEC}
-BACKS: Final[Mapping[Endpoint, BackCodec]] = {"chat": CHAT_CODEC, "converse": CONVERSE_CODEC}
+FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {
+    "chat": CHAT_CODEC,
+    "messages": MESSAGES_CODEC,
+    "gemini": GEMINI_CODEC,
+}
+BACKS: Final[Mapping[Endpoint, BackCodec]] = {
+    "chat": CHAT_CODEC,
+    "gemini": GEMINI_CODEC,
+    "converse": CONVERSE_CODEC,
+    "messages": MESSAGES_CODEC,
+}
 
 # Headers of clients that some wire passes on.
 SENT_ON: Final = ("anthropic-version", "anthropic-beta")
