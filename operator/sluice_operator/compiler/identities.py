@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 from sluice_contract.snapshot import Identity
 from sluice_operator.compiler.findings import Problem
@@ -23,6 +22,7 @@ AZURE_SCOPE: Final = "https://cognitiveservices.azure.com/.default"
 _GOOGLE_STS: Final = "https://sts.googleapis.com/v1/token"
 _GOOGLE_ACTING: Final = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{}:generateAccessToken"
 _JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
+_AWS_SAID: Final = {"accessKeyID": "accessKeyId"}  # as AWS itself writes it
 _KEY_FIELDS: Final = ("client_email", "private_key")
 MAX_KEY_BYTES: Final = 16_384  # of a service account's key file, which has some 2400
 
@@ -90,7 +90,8 @@ def _with_identity(
     match auth.type:
         case "AWS":
             params = _aws(auth.aws or AWSAuth(), row, region)
-            credential = json.dumps(secrets, sort_keys=True) if secrets else None
+            named = {_AWS_SAID.get(name, name): value for name, value in secrets.items()}
+            credential = json.dumps(named, sort_keys=True) if named else None
         case "GCP":
             gcp = auth.gcp or GCPAuth()
             params = {"source": gcp.source, "scope": gcp.scope or row.scope or GOOGLE_SCOPE}
@@ -112,9 +113,8 @@ def _with_identity(
             )
         case "APIKey" | "None":
             return NOBODY
-    # A signature has headers of its own; a token is a bearer's.
-    header, prefix = (None, "") if auth.type == "AWS" else ("authorization", "Bearer ")
-    return Said(header, prefix, Identity(auth.type, params), None if credential is None else id_, credential)
+    # No header: a signature or a token stands where the identity puts it.
+    return Said(None, "", Identity(auth.type, params), None if credential is None else id_, credential)
 
 
 def _present(**params: str | None) -> dict[str, str]:
@@ -158,24 +158,14 @@ def _federated(gcp: GCPAuth) -> str:
 
 
 def _is_service_account(text: str) -> bool:
-    """Whether *text* is a key that leads to Google and nowhere else."""
+    """Whether *text* is a key as Google gives it out."""
     try:
         key = json.loads(text)
     except (ValueError, RecursionError):
         return False
     if not isinstance(key, dict) or key.get("type") != "service_account":
         return False
-    if not all(isinstance(key.get(name), str) and key[name] for name in _KEY_FIELDS):
-        return False
-    return _is_googles(key.get("token_uri", _GOOGLE_STS))
-
-
-def _is_googles(url: object) -> bool:
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-    except ValueError:
-        return False
-    return parts is not None and parts.scheme == "https" and (parts.hostname or "").endswith(".googleapis.com")
+    return all(isinstance(key.get(name), str) and key[name] for name in _KEY_FIELDS)
 
 
 def _read(entry: Entry, inventory: Inventory, *, whole: bool) -> str | Problem:

@@ -53,7 +53,7 @@ class AWSAuth(Value):
         ]
         | None
     ) = None
-    """The role to take on; by default the one that EKS names for the data plane's pods, or with Static none."""
+    """The role to take on; by default the one that EKS names for the data plane's pods, and no other."""
     session_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$", max_length=64)] | None = None
     """How the role's session is called in AWS's logs."""
     sts_url: AuthURL | None = None
@@ -68,15 +68,10 @@ class AWSAuth(Value):
             holds=lambda it: it.session_token is None or it.source == "Static",
         ),
         Rule(
-            cel=f"!{_says('source', 'PodIdentity')}"
-            " || !(has(self.roleARN) || has(self.sessionName) || has(self.stsURL))",
-            message="PodIdentity takes no roleARN, sessionName or stsURL: the association names the role",
-            holds=lambda it: it.source != "PodIdentity" or not (it.role_arn or it.session_name or it.sts_url),
-        ),
-        Rule(
-            cel=f"!{_says('source', 'Static')} || has(self.roleARN) || !(has(self.sessionName) || has(self.stsURL))",
+            cel="!has(self.source) || self.source == 'WebIdentity' || has(self.roleARN)"
+            " || !(has(self.sessionName) || has(self.stsURL))",
             message="sessionName and stsURL: only where a role is taken on",
-            holds=lambda it: it.source != "Static" or it.role_arn or not (it.session_name or it.sts_url),
+            holds=lambda it: it.source == "WebIdentity" or it.role_arn or not (it.session_name or it.sts_url),
         ),
     )
 
@@ -149,8 +144,8 @@ class OAuth2Auth(Value):
     client_secret: SecretValue
     scope: Scope | None = None
     audience: Word | None = None
-    auth_style: Literal["Header", "Body"] = "Header"
-    """Where the client's id and secret are said: in an Authorization header, or in the body."""
+    auth_style: Literal["Basic", "Body"] = "Basic"
+    """How the client's id and secret are said: as Basic authentication, or in the body."""
 
 
 _MEMBERS: Final = {"AWS": "aws", "GCP": "gcp", "AzureAD": "azure_ad", "OAuth2": "oauth2", "APIKey": "api_key"}
