@@ -55,10 +55,11 @@ SELF_HOSTED: Final = {
     ),
     "SGLang": Provider(
         telemetry="sglang",
-        paths={**CHAT, **RESPONSES, **COUNTED_MESSAGES, **COMPLETIONS, **EMBEDDINGS, **RERANK},
+        paths={**CHAT, **RESPONSES, **COUNTED_MESSAGES, **COMPLETIONS, **EMBEDDINGS},
         auths=_AUTHS,
         own=True,
         wider=by_convention(),
+        note="Its rankings come in a form of their own, and are not served.",
     ),
     "Ollama": Provider(
         telemetry="ollama",
@@ -71,11 +72,11 @@ SELF_HOSTED: Final = {
     "TGI": Provider(telemetry="tgi", paths={**CHAT, **COMPLETIONS}, auths=_AUTHS, own=True, wider=by_convention()),
     "TEI": Provider(
         telemetry="tei",
-        paths={**below("/v1", EMBEDDINGS), **RERANK},
+        paths=below("/v1", EMBEDDINGS),
         tails=("/v1",),
         auths=_AUTHS,
         own=True,
-        note="`baseURL` with or without `/v1`.",
+        note="`baseURL` with or without `/v1`. Its rankings come in a form of their own, and are not served.",
     ),
     "LlamaCpp": Provider(
         telemetry="llama_cpp",
