@@ -3,7 +3,11 @@
 Source: the pages on model parameters, on prompt caching and on the names of models and inference profiles.
 """
 
-from typing import Literal
+from typing import Final, Literal
+
+from sluice_dataplane.dialects.conversation import Cache
+
+_TTLS: Final = ("5m", "1h")
 
 Family = Literal["claude", "nova", "other"]
 
@@ -16,6 +20,11 @@ def family_of(model: str) -> Family:
     return "nova" if "amazon.nova" in name else "other"
 
 
-def caches(family: Family) -> bool:
-    """Whether cache points may be set: a model that knows none refuses the request."""
-    return family != "other"
+def cache_point(cache: Cache | None, family: Family, *, of_tools: bool = False) -> list[dict[str, object]]:
+    """The block that ends what may be kept; none where the model knows none, and would refuse it: it is a hint."""
+    if cache is None or family == "other" or (of_tools and family != "claude"):
+        return []
+    point = {"type": "default"}
+    if cache.ttl in _TTLS and family == "claude":
+        point["ttl"] = cache.ttl
+    return [{"cachePoint": point}]

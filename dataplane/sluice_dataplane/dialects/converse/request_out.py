@@ -19,7 +19,7 @@ MAX_METADATA: Final = 16  # entries
 _METADATA: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
 _TIERS: Final = {"default": "default", "standard": "default", "standard_only": "default"}
 _OWN_TIERS: Final = ("priority", "flex", "reserved")
-_UNKNOWN: Final = ("seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs")
+_UNKNOWN: Final = ("presence_penalty", "frequency_penalty", "logit_bias", "logprobs")
 _WARMEST: Final = 1.0  # the highest temperature that the API takes
 _OBJECT: Final = "Answer with one JSON object and nothing else."
 
@@ -61,7 +61,7 @@ def _lose(request: Request, to: To) -> None:
     for name in _UNKNOWN:
         if getattr(request, name):
             to.losses.lose(name)
-    if request.seed == 0:
+    if request.seed is not None:
         to.losses.lose("seed")
     if request.choices > 1:
         to.losses.lose("choices", "the provider of this model gives one answer to a request")

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.conversation import Request, Tool, ToolCall, ToolChoice
-from sluice_dataplane.dialects.converse.families import Family
+from sluice_dataplane.dialects.converse.families import Family, cache_point
 from sluice_dataplane.dialects.converse.media_out import Block
 from sluice_dataplane.dialects.seam import To
 
@@ -37,8 +37,7 @@ def write_tools(request: Request, to: To, family: Family) -> Block | None:
     specs: list[Block] = []
     for tool in tools:
         specs.append(_spec(tool, to))
-        if tool.cache is not None and family == "claude":
-            specs.append({"cachePoint": {"type": "default"} | ({"ttl": tool.cache.ttl} if tool.cache.ttl else {})})
+        specs += cache_point(tool.cache, family, of_tools=True)
     if not specs:  # calls are in the conversation, and nothing is said of what was called
         specs = [{"toolSpec": {"name": name, "inputSchema": {"json": _ANY_OBJECT}}} for name in called]
     if not specs:

@@ -27,13 +27,12 @@ from sluice_dataplane.dialects.conversation import (
     ToolResult,
     Turn,
 )
-from sluice_dataplane.dialects.converse.families import Family, caches
+from sluice_dataplane.dialects.converse.families import Family, cache_point
 from sluice_dataplane.dialects.converse.media_out import Block, Media
 from sluice_dataplane.dialects.seam import To
 from sluice_dataplane.dialects.values import members
 
 ORIGIN: Final = "converse"  # of thoughts that a model behind this API has signed
-_TTLS: Final = ("5m", "1h")
 _ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _NOT_ID: Final = re.compile(r"[^a-zA-Z0-9_.:-]")
 _HASH_DIGITS: Final = 16
@@ -106,7 +105,7 @@ class _Prompt:
             case Text() | Refusal():
                 return self._text(part.text, part.cache if isinstance(part, Text) else None)
             case ToolCall():
-                return [tool_use(part), *self._point(part.cache)]
+                return [tool_use(part), *cache_point(part.cache, self._family)]
             case Thinking():
                 return _thought(part) if role == "assistant" else []
             case _ if role == "assistant":
@@ -116,14 +115,14 @@ class _Prompt:
             case Audio():
                 return [self._media.audio(part)]
             case Image() | Document():
-                return [self._medium(part), *self._point(part.cache)]
+                return [self._medium(part), *cache_point(part.cache, self._family)]
 
     def _medium(self, part: Image | Document) -> Block:
         return self._media.image(part) if isinstance(part, Image) else self._media.document(part)
 
     def _text(self, text: str, cache: Cache | None) -> list[Block]:
         """A block with no words in it is refused by the API, so there is none."""
-        return [{"text": text}, *self._point(cache)] if text.strip() else []
+        return [{"text": text}, *cache_point(cache, self._family)] if text.strip() else []
 
     def _result(self, result: ToolResult) -> list[Block]:
         content: list[Block] = []
@@ -137,16 +136,7 @@ class _Prompt:
         block: Block = {"toolUseId": tool_id(result.call_id), "content": content}
         if result.is_error and self._family != "other":  # the other models know no status
             block["status"] = "error"
-        return [{"toolResult": block}, *self._point(cache)]
-
-    def _point(self, cache: Cache | None) -> list[Block]:
-        """A cache point is a hint: where a model knows none, it is left out."""
-        if cache is None or not caches(self._family):
-            return []
-        point = {"type": "default"}
-        if cache.ttl in _TTLS and self._family == "claude":
-            point["ttl"] = cache.ttl
-        return [{"cachePoint": point}]
+        return [{"toolResult": block}, *cache_point(cache, self._family)]
 
 
 def _thought(thought: Thinking) -> list[Block]:
