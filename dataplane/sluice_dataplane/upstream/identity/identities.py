@@ -45,6 +45,17 @@ class _Kept:
         self.told = ""  # the failure that was logged last
 
 
+class _Latest:
+    """What an upstream was last asked with; a class, so that no representation of anything shows the credential."""
+
+    __slots__ = ("credential", "kept", "upstream")
+
+    def __init__(self, upstream: Upstream, credential: str | None, kept: _Kept) -> None:
+        self.upstream = upstream
+        self.credential = credential
+        self.kept = kept
+
+
 class _Broken:
     """The source of an identity that cannot be used as it is."""
 
@@ -75,7 +86,7 @@ class Identities:
         self._wall_ms = wall_ms
         self._draw = draw
         self._kept: dict[bytes, _Kept] = {}
-        self._latest: dict[str, tuple[Upstream, str | None, _Kept]] = {}
+        self._latest: dict[str, _Latest] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -149,13 +160,13 @@ class Identities:
 
     def _find(self, upstream: Upstream, credential: str | None) -> _Kept:
         latest = self._latest.get(upstream.id)
-        if latest is not None and latest[0] is upstream and latest[1] == credential:
-            return latest[2]
+        if latest is not None and latest.upstream is upstream and latest.credential == credential:
+            return latest.kept
         fingerprint = _fingerprint(upstream, credential)
         kept = self._kept.pop(fingerprint, None) or self._made(upstream, credential)
         _put(self._kept, fingerprint, kept)
         self._latest.pop(upstream.id, None)
-        _put(self._latest, upstream.id, (upstream, credential, kept))
+        _put(self._latest, upstream.id, _Latest(upstream, credential, kept))
         return kept
 
     def _made(self, upstream: Upstream, credential: str | None) -> _Kept:
