@@ -8,6 +8,7 @@ Sources: the API reference of Messages (fields ``model``, ``max_tokens``, ``stre
 pages "Claude on Vertex AI" and "Claude on Amazon Bedrock" with what Anthropic's own SDKs send there.
 """
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ import msgspec
 
 from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
 from sluice_dataplane.dialects.messages.headers import NEW_VERSION, header
+from sluice_dataplane.dialects.messages.marks import MARK, without_foreign
 from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.dialects.values import ABSENT, encoder, may_repeat, members, raw, said
 from sluice_dataplane.errors import InvalidRequestError
@@ -117,20 +119,23 @@ def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True) -
     """*body* as the upstream gets it: untouched unless something the gateway owns must change.
 
     Changed are the model's name and ``max_tokens``: clamped to the ceiling, or set to it where the client named none;
-    a budget for thinking that does not fit below it shrinks with it.  Where a cloud has the model in the path and the
-    version in the body, so it is.  Members keep their own bytes and order.  A body that might name an owned field
-    twice is written anew with the last one, which is the one we read.
+    a budget for thinking that does not fit below it shrinks with it.  Thoughts that another wire signed are left out.
+    Where a cloud has the model in the path and the version in the body, so it is.  Members keep their own bytes and
+    order.  A body that might name an owned field twice is written anew with the last one, which is the one we read.
     """
     cloud = next((quirk for quirk in edit.quirks if quirk in VERSIONS), "")
     ceiling = edit.ceiling
     clamp = generates and ceiling is not None and (ask.max_output_tokens is None or ask.max_output_tokens > ceiling)
-    if edit.model == ask.model and not clamp and not cloud and not may_repeat(body, _OWNED):
+    foreign = MARK in body
+    if edit.model == ask.model and not clamp and not cloud and not foreign and not may_repeat(body, _OWNED):
         return body
     found = members.decode(body)
     found["model"] = raw(edit.model)
     if clamp and ceiling is not None:
         found["max_tokens"] = raw(ceiling)
         _shrink_thinking(found, ceiling)
+    if foreign:
+        _drop_foreign(found)
     if cloud:
         _envelop(found, cloud, edit.headers, generates=generates)
     return encoder.encode(found)
@@ -150,6 +155,12 @@ def _envelop(found: dict[str, msgspec.Raw], cloud: str, client: Headers, *, gene
         betas = [each.strip() for each in header(client, "anthropic-beta").split(",") if each.strip()]
         if betas:
             found.setdefault("anthropic_beta", raw(betas))
+
+
+def _drop_foreign(found: dict[str, msgspec.Raw]) -> None:
+    """A thought that came of a translation proves nothing here: the provider would refuse the call for it."""
+    with contextlib.suppress(ValueError, KeyError, RecursionError):
+        found["messages"] = without_foreign(found["messages"])
 
 
 def _shrink_thinking(found: dict[str, msgspec.Raw], ceiling: int) -> None:

@@ -1,0 +1,121 @@
+"""Anthropic's wire: an answer in no provider's words, for a client."""
+
+from typing import Any, Final
+
+import msgspec
+
+from sluice_dataplane.dialects.conversation import (
+    Answer,
+    Choice,
+    Citation,
+    Finish,
+    Part,
+    Refusal,
+    Request,
+    Text,
+    Thinking,
+    ToolCall,
+)
+from sluice_dataplane.dialects.messages.blocks_out import Block, arguments_object
+from sluice_dataplane.dialects.messages.marks import marked
+from sluice_dataplane.dialects.messages.usage import written
+from sluice_dataplane.dialects.seam import Shown
+from sluice_dataplane.dialects.values import encoder
+
+_REASONS: Final[dict[Finish, str]] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tools": "tool_use",
+    "refusal": "refusal",
+    "filter": "refusal",
+    "stop_sequence": "stop_sequence",
+    "pause": "pause_turn",
+    "context": "model_context_window_exceeded",
+}
+
+
+def write_answer(answer: Answer, request: Request, shown: Shown) -> bytes:
+    """*answer* in this wire's words; of several choices the first, since it knows only one."""
+    del request  # it repeats nothing of it
+    choice = answer.choices[0] if answer.choices else Choice(parts=())
+    content = [block for number, part in enumerate(choice.parts) for block in _blocks(part, number, shown)]
+    message = {
+        **head(answer.id, answer.model, shown),
+        "content": content,
+        **end(choice.finish, choice.stop_sequence, choice.parts),
+        "usage": written(answer.usage, answer.service_tier),
+    }
+    return encoder.encode(message)
+
+
+def head(identity: str, model: str, shown: Shown) -> dict[str, Any]:
+    """What an answer begins with."""
+    return {
+        "id": identity if identity.startswith("msg_") else f"msg_{shown.id}",
+        "type": "message",
+        "role": "assistant",
+        "model": model or shown.model,
+    }
+
+
+def end(finish: Finish, stop_sequence: str | None, parts: tuple[Part, ...]) -> dict[str, Any]:
+    """Why it ended; one that only calls tools, or refuses, ended for that whatever its provider calls it."""
+    reason = _REASONS[finish]
+    if finish == "stop":
+        if any(isinstance(part, ToolCall) for part in parts):
+            reason = "tool_use"
+        elif any(isinstance(part, Refusal) for part in parts):
+            reason = "refusal"
+    return {"stop_reason": reason, "stop_sequence": stop_sequence}
+
+
+def tool_id(call: ToolCall, number: int, shown: Shown) -> str:
+    """The id of the *number*-th part, which is a call; those that a provider did not name are named here."""
+    return call.id or f"toolu_{shown.id}_{number}"
+
+
+def citation(found: Citation) -> Block | msgspec.Raw:
+    """What a text rests on; its own words where they came from a provider of this wire."""
+    if found.raw is not None:
+        return found.raw
+    if found.document is None:
+        return {
+            "type": "web_search_result_location",
+            "cited_text": found.quote,
+            "encrypted_index": "",
+            "title": found.title or None,
+            "url": found.url,
+        }
+    return {
+        "type": "char_location",
+        "cited_text": found.quote,
+        "document_index": found.document,
+        "document_title": found.title or None,
+        "start_char_index": found.start or 0,
+        "end_char_index": found.end or 0,
+    }
+
+
+def _blocks(part: Part, number: int, shown: Shown) -> list[Block]:
+    match part:
+        case Text():
+            block: Block = {"type": "text", "text": part.text}
+            if part.citations:
+                block["citations"] = [citation(each) for each in part.citations]
+            return [block]
+        case Refusal():
+            return [{"type": "text", "text": part.text}]
+        case Thinking():
+            return [thought(part)]
+        case ToolCall():
+            call = {"id": tool_id(part, number, shown), "name": part.name, "input": arguments_object(part)}
+            return [{"type": "tool_use", **call}]
+        case _:  # pictures and sound have no block in an answer
+            return []
+
+
+def thought(part: Thinking) -> Block:
+    """The block of a thought, whoever had it."""
+    if part.redacted:
+        return {"type": "redacted_thinking", "data": marked(part, part.redacted)}
+    return {"type": "thinking", "thinking": part.text, "signature": marked(part, part.signature)}
