@@ -14,6 +14,7 @@ signature are refused in that API's own form.  In a process of its own: ``python
 
 import argparse
 import asyncio
+import email
 import re
 from collections import deque
 from types import TracebackType
@@ -97,7 +98,7 @@ class EveryWire:
         self._count = 0
         app = web.Application(client_max_size=_BODY_BYTES, middlewares=[])
         app.router.add_route("*", "/{scope}/{tail:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
 
     def url(self, scope: str, version: str = "") -> str:
         """A base URL; *scope* is a wire's name or ``all``, *version* what comes before its paths, as ``/v1``."""
@@ -106,7 +107,7 @@ class EveryWire:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -169,7 +170,7 @@ class EveryWire:
             case "gemini_embeddings":
                 return _answer({"content-type": "application/json"}, self.gemini.embed(call.body))
             case "image_edits" | "image_variations" | "transcriptions" | "translations":
-                return await self._told(call, await _form(call))
+                return await self._told(call, _form(call))
             case endpoint if endpoint in _SIMPLE:
                 return await self._told(call, _SIMPLE[endpoint](call.body))
         heard = speaker.hear(call.body, named.get("model", ""), call.headers)
@@ -227,16 +228,18 @@ async def _stream(request: web.Request, headers: dict[str, str], events: list[by
     return answer
 
 
-async def _form(call: _Call) -> others.Told:
+def _form(call: _Call) -> others.Told:
     """The answer to what comes as a form."""
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
-    form = await call.request.post()
-    for name, value in form.items():
-        if isinstance(value, web.FileField):
-            files[name] = value.file.read()
-        elif isinstance(value, str):
-            fields[name] = value
+    head = f"content-type: {call.headers.get('content-type', '')}\r\n\r\n".encode()
+    for part in email.message_from_bytes(head + call.body).walk():
+        name = str(part.get_param("name", "", header="content-disposition"))
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes) and part.get_filename() is not None:
+            files[name] = content
+        elif isinstance(content, bytes):
+            fields[name] = content.decode()
     wanted = "file" if call.endpoint in ("transcriptions", "translations") else "image"
     file = files.get(wanted, files.get(f"{wanted}[]"))
     if file is None:

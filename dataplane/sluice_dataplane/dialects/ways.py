@@ -78,9 +78,11 @@ class Way:
         upstream = candidate.upstream
         name = candidate.upstream_model
         if self._front_codec is None or self._back_codec is None:
-            body = self.back.request_body(
-                exchange.body, ask, Edit(name, ceilings.most, upstream.quirks, exchange.headers)
-            )
+            given, kept = exchange.body, ask.kept
+            if kept is not None and kept.id and given:
+                given = ids.with_previous(given, kept.id)
+            edit = Edit(name, self._most(ceilings), upstream.quirks, exchange.headers)
+            body = self.back.request_body(given, ask, edit)
         else:
             body = self._translated(self._front_codec, self._back_codec, ceilings)
         route = exchange.route

@@ -18,6 +18,7 @@ from sluice_dataplane.dialects.passed.images import IMAGE_EDITS, IMAGE_VARIATION
 from sluice_dataplane.dialects.passed.rankings import MODERATIONS, RERANK
 from sluice_dataplane.dialects.passed.texts import COMPLETIONS, EMBEDDINGS
 from sluice_dataplane.dialects.passed.through import PASSTHROUGH
+from sluice_dataplane.dialects.responses.codec import RESPONSES_CODEC
 from sluice_dataplane.dialects.responses.kept import RESPONSE
 from sluice_dataplane.dialects.responses.tokens import RESPONSES_COMPACT, RESPONSES_TOKENS
 from sluice_dataplane.dialects.responses.wire import RESPONSES
@@ -62,6 +63,7 @@ PREFERRED: Final[tuple[Endpoint, ...]] = ("gemini", "converse", "chat", "message
 FRONTS: Final[Mapping[Endpoint, FrontCodec]] = {
     "chat": CHAT_CODEC,
     "messages": MESSAGES_CODEC,
+    "responses": RESPONSES_CODEC,
     "gemini": GEMINI_CODEC,
 }
 BACKS: Final[Mapping[Endpoint, BackCodec]] = {
@@ -69,6 +71,7 @@ BACKS: Final[Mapping[Endpoint, BackCodec]] = {
     "gemini": GEMINI_CODEC,
     "converse": CONVERSE_CODEC,
     "messages": MESSAGES_CODEC,
+    "responses": RESPONSES_CODEC,
 }
 
 # Headers of clients that some wire passes on.

@@ -35,6 +35,7 @@ from sluice_dataplane.usage.meter import Meter
 
 _JSON: Headers = (("content-type", "application/json"),)
 _STREAMED: Headers = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+_ANY_FORM: Final = frozenset(("transcriptions", "translations", "passthrough"))
 
 STALLED_MS: Final = 1_000  # a client that has not read for so long has let an answer pile up
 
@@ -234,5 +235,5 @@ def _unanswered(error: NotDispatchedError) -> Result:
 
 
 def _plain_type(sent: Dispatched) -> Headers:
-    """The content type of a plain answer: JSON, unless the wire passes on what comes."""
-    return _JSON if sent.way.front.stream_type else (("content-type", media_type(sent.answer)),)
+    """The content type of a plain answer: JSON, unless its form can be chosen by the client."""
+    return (("content-type", media_type(sent.answer)),) if sent.way.front.name in _ANY_FORM else _JSON

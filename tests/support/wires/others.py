@@ -29,7 +29,7 @@ class Told(msgspec.Struct, frozen=True):
 
 class _Completions(Strict):
     model: str
-    prompt: str | list[str] | list[int] | list[list[int]]
+    prompt: str | list[str | int | list[int]]
     stream: bool | None = None
     stream_options: dict[str, bool] | None = None
     max_tokens: int | None = None
@@ -72,7 +72,7 @@ def completions(body: bytes) -> Told:
 
 class _Embeddings(Strict):
     model: str
-    input: str | list[str] | list[int] | list[list[int]]
+    input: str | list[str | int | list[int]]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
     user: str | None = None
@@ -98,7 +98,7 @@ def embeddings(body: bytes) -> Told:
 
 
 class _Moderations(Strict):
-    input: str | list[str] | list[dict[str, Any]]
+    input: str | list[str | dict[str, Any]]
     model: str = "omni-moderation-latest"
 
 

@@ -64,7 +64,7 @@ def reply_to(heard: Heard, script: str | None, number: int) -> Reply:
         raise FailureAskedError(_failure(told["fail"]))
     parts = _parts(heard, at, lines)
     parts, finish = _ended(parts, heard)
-    return Reply(f"{number}", parts, finish, _used(heard, parts, told.get("usage", "")), breaks="break" in told)
+    return Reply(f"{number:020}", parts, finish, _used(heard, parts, told.get("usage", "")), breaks="break" in told)
 
 
 def input_tokens(heard: Heard) -> int:
