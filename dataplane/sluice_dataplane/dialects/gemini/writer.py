@@ -29,6 +29,7 @@ from sluice_dataplane.dialects.gemini.contents_out import Json, write_call
 from sluice_dataplane.dialects.gemini.finishes import reason_of
 from sluice_dataplane.dialects.seam import Shown
 
+_LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
 MAX_KEPT_BYTES: Final = 16 * 1024 * 1024  # of arguments and citations, which wait for their end
 
 
@@ -164,4 +165,7 @@ class _Choice:
 
 
 def _event(data: bytes) -> bytes:
+    """One event.  A model's own JSON may be spread over lines, and a line end would end the data."""
+    if b"\n" in data or b"\r" in data:
+        data = data.translate(_LINE_ENDS)
     return b"data: " + data + b"\n\n"
