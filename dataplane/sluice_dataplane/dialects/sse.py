@@ -21,11 +21,14 @@ class SseFramer:
     """Bytes in, frames out, as soon as each is complete.
 
     A lone CR at the end of what has come may be half a CRLF, so what it ends is given with the next byte.
+    *max_line_bytes* and *max_event_bytes* are for wires whose events hold pictures.
     """
 
-    __slots__ = ("_buffer", "_data", "_error", "_fresh", "_line", "_pending", "_search")
+    __slots__ = ("_buffer", "_data", "_error", "_fresh", "_line", "_max_event", "_max_line", "_pending", "_search")
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_line_bytes: int = MAX_LINE_BYTES, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max_line = max_line_bytes
+        self._max_event = max_event_bytes
         self._pending = b""  # of an event with LF ends only, not looked at yet
         self._buffer = bytearray()  # of an event read line by line; never at the same time as _pending
         self._data: list[bytes] = []  # data lines of the event in _buffer
@@ -45,7 +48,7 @@ class SseFramer:
         if self._buffer:
             return self._feed_lines(chunk)
         data = self._pending + chunk if self._pending else chunk
-        if len(data) > MAX_LINE_BYTES or b"\r" in data or b"\n\n\n" in data or data[:1] in (b"\n", b"\xef"):
+        if len(data) > self._max_line or b"\r" in data or b"\n\n\n" in data or data[:1] in (b"\n", b"\xef"):
             self._pending = b""
             return self._feed_lines(data)
         *events, rest = data.split(b"\n\n")
@@ -84,7 +87,7 @@ class SseFramer:
             if end[0] == b"\r" and end.end() == len(buffer) and not final:
                 self._search = end.start()
                 break
-            if end.start() - self._line > MAX_LINE_BYTES or end.end() > MAX_EVENT_BYTES:
+            if end.start() - self._line > self._max_line or end.end() > self._max_event:
                 self._search = end.start()
                 break
             blank = self._read_line(bytes(buffer[self._line : end.start()]))
@@ -99,10 +102,10 @@ class SseFramer:
     def _checked(self, frames: list[Frame]) -> list[Frame]:
         """*frames*, unless what remains is over a limit and nothing else is to be told first."""
         # The ambiguous CR at the end is not part of the line.
-        if self._search - self._line > MAX_LINE_BYTES:
-            self._error = FramingError(f"a line is longer than {MAX_LINE_BYTES} bytes")
-        elif len(self._buffer) > MAX_EVENT_BYTES:
-            self._error = FramingError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
+        if self._search - self._line > self._max_line:
+            self._error = FramingError(f"a line is longer than {self._max_line} bytes")
+        elif len(self._buffer) > self._max_event:
+            self._error = FramingError(f"an event is longer than {self._max_event} bytes")
         if self._error is not None and not frames:
             raise self._error
         return frames

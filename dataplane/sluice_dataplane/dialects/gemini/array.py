@@ -1,7 +1,8 @@
 """Gemini's wire: a stream of events as the JSON array that Google sends where events were not asked for.
 
-Stands behind everything that writes events, the end of a broken stream included.  However the bytes are cut, the array
-is the same.  Google's own has each object on lines of its own, and so has this.
+Stands behind everything that writes events, the end of a broken stream included.  What writes them has limits; here
+there is none but a last one.  However the bytes are cut, the array is the same.  Google's own has each object on lines
+of its own, and so has this.
 """
 
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.sse import SseFramer
 
+MAX_EVENT_BYTES: Final = 256 * 1024 * 1024  # more than any writer or framer lets through
 CONTENT_TYPE: Final = "application/json; charset=UTF-8"
 
 
@@ -18,7 +20,7 @@ class ArrayOfEvents:
     __slots__ = ("_began", "_framer")
 
     def __init__(self) -> None:
-        self._framer = SseFramer()
+        self._framer = SseFramer(max_line_bytes=MAX_EVENT_BYTES, max_event_bytes=MAX_EVENT_BYTES)
         self._began = False
 
     def feed(self, chunk: bytes) -> bytes:

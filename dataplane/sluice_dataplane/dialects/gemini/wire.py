@@ -25,6 +25,7 @@ from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
 
 MAX_CHOICES: Final = 128
 MAX_CEILING: Final = 2**31
+MAX_EVENT_BYTES: Final = 32 * 1024 * 1024  # base64 of a picture of 4096 × 4096, as PNG
 _HEADERS: Final[Headers] = (("content-type", "application/json"),)
 # Google then chooses the model, and so the price.
 _UNPRICED: Final = ("routingConfig", "modelConfig", "modelSelectionConfig")
@@ -111,8 +112,8 @@ class GeminiWire:
         return faults.is_error(body)
 
     def framer(self) -> Framer:
-        """Server-sent events: all streams are asked for as such."""
-        return SseFramer()
+        """Server-sent events: all streams are asked for as such.  A picture comes in one of them."""
+        return SseFramer(max_line_bytes=MAX_EVENT_BYTES, max_event_bytes=MAX_EVENT_BYTES)
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  usage is part of every chunk
         """What counts a stream."""

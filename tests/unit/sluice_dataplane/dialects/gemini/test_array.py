@@ -34,3 +34,10 @@ def test_no_cut_changes_it(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
 
     assert through(*[STREAM[a:b] for a, b in itertools.pairwise(places)]) == through(STREAM)
+
+
+def test_a_long_event_is_passed_on() -> None:
+    """A call's arguments or a picture: who wrote it has limits of its own."""
+    event = b'data: {"a":"' + b"x" * 5_000_000 + b'"}\n\n'
+
+    assert len(json.loads(through(event))[0]["a"]) == 5_000_000

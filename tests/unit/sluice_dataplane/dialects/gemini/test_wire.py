@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects.frames import FramingError
 from sluice_dataplane.dialects.gemini.wire import GEMINI
 from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.errors import InvalidRequestError
@@ -160,3 +161,12 @@ def test_the_beginning_of_an_answer_is_known() -> None:
     """Then the provider has done its work."""
     assert GEMINI.begins_answer(b' {"candidates": [{"content')
     assert not GEMINI.begins_answer(b"<html>candidates")
+
+
+def test_a_picture_comes_in_one_event() -> None:
+    """Several megabytes of base64 in one line; no line is without a limit."""
+    line = b'data: {"data":"' + b"A" * 20_000_000 + b'"}\n\n'
+
+    assert len(GEMINI.framer().feed(line)) == 1
+    with pytest.raises(FramingError):
+        GEMINI.framer().feed(line[:-3] * 2)

@@ -50,6 +50,15 @@ def test_a_call_goes_out_whole() -> None:
     assert parts(CALL, *deltas, PartEnded(index=0)) == [{"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}}]
 
 
+def test_an_event_is_one_line() -> None:
+    """A model's own JSON may be spread over several, which would end the data."""
+    writer = GeminiWriter(SHOWN)
+    for event in (CALL, Delta(index=0, text='{\n"a":\r\n\r\n1}')):
+        writer.feed(event)
+
+    assert writer.feed(PartEnded(index=0)).splitlines()[1:] == [b""]
+
+
 def test_calls_may_come_at_the_same_time() -> None:
     """Each keeps its own arguments."""
     second = PartBegan(index=1, part=ToolCall(id="d", name="g"))
