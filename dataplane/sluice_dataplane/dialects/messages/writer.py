@@ -104,7 +104,7 @@ class Writer:
         return b""
 
     def _wait(self, event: PartEvent) -> None:
-        self._waits += len(event.text) if isinstance(event, Delta) else 64
+        self._waits += len(event.text.encode()) if isinstance(event, Delta) else 64
         if self._waits > MAX_WAITING_BYTES:
             raise FramingError(f"more than {MAX_WAITING_BYTES} bytes of an answer wait for what was begun before")
 
