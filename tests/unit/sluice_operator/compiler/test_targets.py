@@ -1,5 +1,7 @@
 """One target of a ModelDeployment."""
 
+import pytest
+
 from unit.sluice_operator.compiler.world import compiled, finding, verdict
 
 FREE_MODEL = """
@@ -49,3 +51,50 @@ def test_a_provider_does_not_count_whom_it_does_not_admit() -> None:
     compilation = compiled(FREE_MODEL + PROVIDER % "Same")
 
     assert verdict(compilation, "ModelProvider", "acct", namespace="platform").fields["usedBy"] == 0
+
+
+UNTYPED = """
+kind: ModelDeployment
+metadata: {name: model}
+spec:
+  pricing: {free: true}
+  modelName: "%s"
+  targets:
+  - name: it
+    %s
+    provider: {auth: {type: APIKey, apiKey: {secretRef: {name: key, key: k}}}}
+---
+kind: Secret
+metadata: {name: key}
+data: {k: sk-up-1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("public", "target", "type_", "asked"),
+    [
+        ("claude-sonnet-4-5", "", "Anthropic", ""),
+        ("fast", "model: gpt-4o-mini", "OpenAI", "gpt-4o-mini"),
+        ("anthropic/claude-sonnet-4-5", "", "Anthropic", "claude-sonnet-4-5"),
+        ("fast", "model: groq/llama-3.3-70b-versatile", "Groq", "llama-3.3-70b-versatile"),
+        ("gemini/*", "", "Gemini", ""),
+        ("grok-*", "", "XAI", ""),
+    ],
+)
+def test_a_models_name_tells_its_provider_where_nobody_else_does(
+    public: str, target: str, type_: str, asked: str
+) -> None:
+    """Whoever writes claude-… need not write whose that is; a prefix that says so is not sent on."""
+    snapshot = compiled(UNTYPED % (public, target)).snapshot
+
+    assert [each.type for each in snapshot.upstreams] == [type_]
+    assert snapshot.models[0].targets[0].model == asked
+
+
+@pytest.mark.parametrize("public", ["chat", "*", "anthropic/claude-*"])
+def test_a_name_that_does_not_tell_its_provider_is_not_guessed(public: str) -> None:
+    """A target that nobody can place is left out, and its manifest told what to say."""
+    found = finding(compiled(UNTYPED % (public, "")), "ModelDeployment", "model", "ResolvedRefs")
+
+    assert found.reason == "ProviderUnknown"
+    assert "give the provider a type" in found.message
