@@ -68,7 +68,7 @@ bench: $(VENV)/.dev ## what a call costs, beside nginx and a naive proxy; prints
 	@.ci/need nginx wrk && $(BIN)/python benchmarks/run.py $(ARGS)
 
 ##@ Build it
-.PHONY: cluster images crds chart lock tools clean
+.PHONY: cluster images crds reference chart lock tools clean
 cluster: ## start (or find) the Kubernetes cluster that e2e-cluster uses
 	@echo "== cluster" && $(CLUSTER)/cluster up >/dev/null
 
@@ -77,6 +77,9 @@ images: ## build both images with docker or buildah
 
 crds: $(VENV)/.dev ## write crds/ and the chart's copy from the Python models
 	@$(BIN)/python -m sluice_operator.resources.crds $(CRDS)
+
+reference: $(VENV)/.dev ## write the provider table into docs/reference/providers.md
+	@$(BIN)/python -m sluice_operator.providers.reference docs/reference/providers.md
 
 crds-check: $(VENV)/.dev
 	@echo "== crds" && new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \

@@ -43,6 +43,11 @@ CASES: dict[str, Manifest] = {
             "priorityClassName": "high",
             "serviceAccount": {"annotations": {"identity": "gateway"}},
         },
+        "cloudIdentity": {
+            "namespaces": ["platform"],
+            "hosts": ["vpce.example.com"],
+            "tokens": [{"name": "gcp", "audience": "//iam.googleapis.com/projects/1"}],
+        },
         "redis": {"enabled": False, "url": "rediss://user:secret@redis.example.com:6379/1"},
         "otel": {"endpoint": "http://collector:4318"},
         "metrics": {"podMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
@@ -76,6 +81,7 @@ def test_chart_renders_what_was_reviewed(case: str) -> None:
         ({"dataplane": {"replica": 3}}, "'replica' not allowed"),
         ({"operator": {"logLevel": "loud"}}, "/operator/logLevel"),
         ({"fullnameOverride": "x" * 41}, "/fullnameOverride"),
+        ({"cloudIdentity": {"tokens": [{"name": "gcp"}]}}, "/cloudIdentity/tokens/0"),
     ],
 )
 def test_chart_refuses(values: Manifest, message: str) -> None:
