@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from support.sigv4_check import signed_by
 
-CLIENT_ID, CLIENT_SECRET = "client+1", "s3cret/with:signs&more"
+CLIENT_ID, CLIENT_SECRET = "client+1", "s3cret/with:signs&more+50%41"
 ACCESS_KEY, SECRET_KEY = "AKIDEXAMPLE", "wJalrXUtnFEMI+bPxRfiCYEXAMPLEKEY"
 POD_TOKEN = "pod.projected.token"
 AGENT_TOKEN = "agent-token"

@@ -208,7 +208,7 @@ class HttpUpstreams:
         with contextlib.suppress(LookupFailedError, TimeoutError):
             async with asyncio.timeout(RECHECK_S):
                 found = await self._resolver.addresses(origin.place.host)
-            origin.pool.lead_to(self._permitted(origin.upstream, found))
+            origin.pool.lead_to(found)
 
     async def _connect(self, origin: _Origin, connect_ms: int) -> Connection:
         """A new connection: each allowed address in turn, each with its share of the time that is left.
@@ -248,13 +248,10 @@ class HttpUpstreams:
             found = (place.host,) if place.is_address else await self._resolver.addresses(place.host)
         except LookupFailedError as error:
             raise _unreachable(upstream, str(error)) from None
-        allowed = self._permitted(upstream, found)
+        allowed = tuple(ip for ip in found if self._may(ip, private_allowed=upstream.allow_private_network))
         if not allowed:
             raise refused(upstream.id, f"{place.host} has no address that may be called")
         return allowed
-
-    def _permitted(self, upstream: Upstream, found: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(ip for ip in found if self._may(ip, private_allowed=upstream.allow_private_network))
 
     async def _dial(self, address: str, origin: _Origin) -> Connection:
         connection = Connection(asyncio.get_running_loop(), self._deadlines, self._open, address)

@@ -101,6 +101,22 @@ async def test_a_pod_that_was_not_set_up_is_told_so(kind: str, source: str, vari
             await bench.call(bench.upstream(kind, params))
 
 
+OWN = ["aws-web-identity", "aws-pod-identity", "gcp-metadata", "gcp-federation", "azure-workload-identity"]
+
+
+@pytest.mark.parametrize("name", OWN)
+async def test_what_the_pods_own_identity_brings_goes_to_its_cloud_alone(
+    bench: Bench, tmp_path: Path, name: str
+) -> None:
+    """A ModelProvider cannot have a token of the gateway's own sent to a server of its author's."""
+    case = CASES[name]
+    upstream = bench.upstream(case.kind, case.params, base_url="https://models.evil.example/v1")
+    with pytest.raises(AttemptFailedError, match=r"may not be shown to models\.evil\.example"):
+        await bench.call(upstream, case.secret(bench, tmp_path))
+
+    assert bench.servers.asked == []
+
+
 async def test_a_configuration_may_be_the_pods_own(tmp_path: Path) -> None:
     """GOOGLE_APPLICATION_CREDENTIALS names the external account where no Secret holds it."""
     environ = {**environment(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "account.json")}
