@@ -41,3 +41,10 @@ def test_a_wrong_redis_url_is_refused_and_not_quoted() -> None:
         Settings.from_env({"SLUICE_REDIS_URL": "redis://:hunter2@r/db"})
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_who_may_use_the_data_planes_own_identity_is_named() -> None:
+    """Nobody besides the operator's own namespace by default, the named ones, or all in so many words."""
+    found = [Settings.from_env({"SLUICE_IDENTITY_NAMESPACES": text}).identities_from for text in ("", "b,a", "*")]
+
+    assert found == [frozenset(), frozenset({"a", "b"}), None]

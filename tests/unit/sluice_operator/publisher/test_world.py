@@ -292,3 +292,16 @@ def test_no_secret_is_printed(world: World) -> None:
 
     assert "canary" not in repr(world.freeze())
     assert names.PART_FIELD not in repr(world.freeze().secrets)
+
+
+@pytest.mark.parametrize(
+    ("named", "may"),
+    [(frozenset(), {"home"}), (frozenset({"platform"}), {"home", "platform"}), (None, None)],
+)
+def test_the_operators_own_namespace_may_always_use_the_data_planes_identity(
+    named: frozenset[str] | None, may: set[str] | None
+) -> None:
+    """Whoever installs the release may use what it has; others where they are named."""
+    world = World(namespace="home", release="gw", identity_namespaces=named)
+
+    assert world.freeze().inventory(0).identity_namespaces == may
