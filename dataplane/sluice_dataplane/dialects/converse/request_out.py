@@ -77,7 +77,7 @@ def _ceiling(request: Request, to: To) -> int | None:
 def _sampling(request: Request, to: To, family: Family, thought: Thought) -> tuple[Block, Block]:
     """``inferenceConfig`` without the ceiling, and the model's own fields."""
     temperature, top_p, top_k = _heeded(request, to, thought)
-    inference: Block = {"temperature": temperature, "topP": top_p, "stopSequences": request.stop or None}
+    inference: Block = {"temperature": temperature, "topP": top_p, "stopSequences": _stops(request.stop, to, family)}
     fields = dict(thought.fields)
     if top_k is not None:
         fields |= _top_k(top_k, to, family)
@@ -102,6 +102,15 @@ def _heeded(request: Request, to: To, thought: Thought) -> tuple[float | None, f
         to.losses.lose("temperature", "the provider of this model takes at most 1")
         temperature = _WARMEST
     return temperature, top_p, top_k
+
+
+def _stops(stops: tuple[str, ...], to: To, family: Family) -> list[str] | None:
+    """None where nothing is left; Claude takes no sequence of white space only, nobody an empty one."""
+    kept = [stop for stop in stops if stop]
+    if family == "claude" and not all(stop.strip() for stop in kept):
+        to.losses.lose("stop", "this model takes no stop sequence of white space only")
+        kept = [stop for stop in kept if stop.strip()]
+    return kept or None
 
 
 def _top_k(top_k: int, to: To, family: Family) -> Block:

@@ -161,6 +161,18 @@ def test_which_sequence_ended_the_answer_is_asked_of_claude_only() -> None:
     assert "additionalModelResponseFieldPaths" not in _body(Request())
 
 
+def test_sequences_of_white_space_are_lost_with_claude() -> None:
+    """Claude refuses them; others do not, and an empty one says nothing to anybody."""
+    request = Request(stop=("\n", "", "END"))
+    with pytest.raises(InvalidRequestError) as caught:
+        _body(request)
+
+    assert caught.value.param == "stop"
+    assert _body(request, _to(allowed=True))["inferenceConfig"] == {"stopSequences": ["END"]}
+    assert _body(request, _to(model="other"))["inferenceConfig"] == {"stopSequences": ["\n", "END"]}
+    assert "inferenceConfig" not in _body(Request(stop=("",)))
+
+
 def test_the_model_is_not_in_the_body() -> None:
     """It goes into the path."""
     assert CLAUDE.encode() not in write_request(Request(turns=TURNS), _to())
