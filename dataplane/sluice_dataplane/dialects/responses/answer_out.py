@@ -136,15 +136,21 @@ def _items(
             call_id = call_id_of(part, len(output), shown)
             if proof := call_proof(part, call_id):
                 output.append(proven(reasoning(item_id("rs", shown, len(output)), ""), proof))
-            output.append(_call(part, call_id, names, item_id("fc", shown, len(output))))
+            output.append(_call(part, call_id, names, shown, len(output)))
     return output
 
 
-def _call(part: ToolCall, call_id: str, names: Names, item: str) -> Object:
-    if part.free or names.is_free(part.name):
-        written = part.arguments if part.free else free_input(part.arguments)
-        return call(item, call_id, names.split(part.name), written, free=True)
-    return call(item, call_id, names.split(part.name), part.arguments or "{}", free=False)
+def _call(part: ToolCall, call_id: str, names: Names, shown: Shown, number: int) -> Object:
+    free = part.free or names.is_free(part.name)
+    written = part.arguments or ("" if free else "{}")
+    if free and not part.free:
+        written = free_input(part.arguments)
+    return call(call_item_id(shown, number, free=free), call_id, names.split(part.name), written, free=free)
+
+
+def call_item_id(shown: Shown, number: int, *, free: bool) -> str:
+    """The id of the item of a call."""
+    return item_id("ctc" if free else "fc", shown, number)
 
 
 def item_id(kind: str, shown: Shown, number: int) -> str:

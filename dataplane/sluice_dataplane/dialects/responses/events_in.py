@@ -80,3 +80,8 @@ def trouble_of(event: StreamEvent) -> Trouble:
 def item_of(event: StreamEvent) -> Item | None:
     """The item it carries; None where that is not of the usual form."""
     return read_item(event.item)
+
+
+def id_of(item: Item) -> str | None:
+    """What events call it by: some servers give a call one id only."""
+    return item.id or item.call_id

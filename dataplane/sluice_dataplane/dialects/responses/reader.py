@@ -40,6 +40,7 @@ from sluice_dataplane.dialects.responses.events_in import (
     CALLS,
     StreamEvent,
     annotation_of,
+    id_of,
     item_of,
     read_event,
     response_of,
@@ -130,7 +131,7 @@ class StreamReader:
         if event.output_index is not None:
             return (event.output_index,)
         self._by_id = True
-        return (event.item_id or (item.id if item else None),)
+        return (event.item_id or (id_of(item) if item else None),)
 
     def _begin(self, key: Key, part: Text | Refusal | Thinking | ToolCall, way: str = "") -> _Open:
         if not self._began:
@@ -266,7 +267,8 @@ class StreamReader:
             return
         response = response_of(event)
         if not self._began:
-            self._start(response)
+            # At the end its usage is no longer that of the input.
+            self._start(msgspec.structs.replace(response, usage=ABSENT) if last else response)
         if last:
             for number, raw in enumerate(response.output or ()):
                 item = read_item(raw)
@@ -277,7 +279,7 @@ class StreamReader:
 
     def _known(self, number: int, item: Item) -> Key:
         """The key under which the *number*-th item came before, if it did."""
-        return (item.id,) if self._by_id and item.id else (number,)
+        return (id_of(item) or number,) if self._by_id else (number,)
 
     def _end(self, response: Response) -> None:
         self._end_parts()

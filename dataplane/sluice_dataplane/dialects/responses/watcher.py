@@ -30,15 +30,18 @@ class _Event(msgspec.Struct, gc=False):
     item: msgspec.Raw = ABSENT
     response: msgspec.Raw = ABSENT
     output_index: Any = None
+    item_id: Any = None
 
 
-class _Encrypted(msgspec.Struct, gc=False):
+class _Item(msgspec.Struct, gc=False):
+    id: Any = None
+    call_id: Any = None
     encrypted_content: msgspec.Raw = ABSENT
 
 
 _event: Final = msgspec.json.Decoder(_Event)
 _response: Final = msgspec.json.Decoder(_Response)
-_encrypted: Final = msgspec.json.Decoder(_Encrypted)
+_item: Final = msgspec.json.Decoder(_Item)
 
 
 class StreamWatcher(Watcher):
@@ -49,7 +52,7 @@ class StreamWatcher(Watcher):
     def __init__(self, tally: Tally) -> None:
         self.ended = False
         self._tally = tally
-        self._counted: set[int] = set()  # items whose deltas came
+        self._counted: set[int | str] = set()  # items whose deltas came
         self._saw = False  # anything that was generated
 
     def passes(self, frame: Frame) -> bool:
@@ -66,7 +69,7 @@ class StreamWatcher(Watcher):
             self._saw_bytes(len(data))
             return True
         if event.type.endswith(".delta"):
-            self._note(event.output_index)
+            self._note(event)
             self._saw_bytes(length(event.delta))
         elif event.type == "response.output_item.done":
             self._saw_item(event)
@@ -74,22 +77,27 @@ class StreamWatcher(Watcher):
             self._saw_response(event)
         return True
 
-    def _note(self, index: object) -> None:
-        if isinstance(index, int) and len(self._counted) < _MAX_ITEMS:
-            self._counted.add(index)
+    def _note(self, event: _Event) -> None:
+        """Some servers leave the place of an item out, and go by its id."""
+        key = event.item_id if event.output_index is None else event.output_index
+        if isinstance(key, int | str) and len(self._counted) < _MAX_ITEMS:
+            self._counted.add(key)
 
     def _saw_bytes(self, count: int) -> None:
         self._saw = True
         self._tally.saw_event(count)
 
     def _saw_item(self, event: _Event) -> None:
-        if not (isinstance(event.output_index, int) and event.output_index in self._counted):
+        try:
+            item = _item.decode(event.item)
+        except UNREADABLE:
             self._saw_bytes(length(event.item))
-        elif b'"encrypted_content"' in bytes(event.item):  # thought, and told in no delta
-            try:
-                self._saw_bytes(length(_encrypted.decode(event.item).encrypted_content))
-            except UNREADABLE:
-                self._saw_bytes(length(event.item))
+            return
+        key = (item.id or item.call_id) if event.output_index is None else event.output_index
+        if not (isinstance(key, int | str) and key in self._counted):
+            self._saw_bytes(length(event.item))
+        elif thought := length(item.encrypted_content):  # it is told in no delta
+            self._saw_bytes(thought)
 
     def _saw_response(self, event: _Event) -> None:
         last = event.type in LAST

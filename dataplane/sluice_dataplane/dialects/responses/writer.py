@@ -24,7 +24,7 @@ from sluice_dataplane.dialects.events import (
     PartEnded,
     Signed,
 )
-from sluice_dataplane.dialects.responses.answer_out import Envelope, Object, call_id_of, item_id
+from sluice_dataplane.dialects.responses.answer_out import Envelope, Object, call_id_of, call_item_id, item_id
 from sluice_dataplane.dialects.responses.finishes import reason_of
 from sluice_dataplane.dialects.responses.names import Names
 from sluice_dataplane.dialects.responses.open_items import (
@@ -135,9 +135,11 @@ class StreamWriter:
             yield from self._added(carrier, carrier.begin())
             yield from self._said_done(carrier, "completed")
         name = self._names.split(part.name)
-        call = OpenCall(self._id("fc"), len(self._output), self._allowance, call_id=call_id, name=name)
-        call.free = part.free or self._names.is_free(part.name)
-        call.wrapped = call.free and not part.free
+        free, number = part.free or self._names.is_free(part.name), len(self._output)
+        item = call_item_id(self._shown, number, free=free)
+        call = OpenCall(item, number, self._allowance, call_id=call_id, name=name)
+        call.free = free
+        call.wrapped = free and not part.free
         yield from self._begun(index, call, call.begin())
         if part.arguments:
             yield from call.say(part.arguments)
