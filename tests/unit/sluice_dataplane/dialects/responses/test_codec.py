@@ -45,7 +45,7 @@ ASKED = json.dumps(
                 "strict": True,
             },
             {"type": "custom", "name": "p"},
-            {"type": "namespace", "name": "ns", "tools": [{"type": "function", "name": "g"}]},
+            {"type": "namespace", "name": "ns", "description": "d", "tools": [{"type": "function", "name": "g"}]},
         ],
         "top_p": 0.5,
         "truncation": "disabled",
