@@ -45,6 +45,15 @@ PRIVATE_PEM = PRIVATE_KEY.private_bytes(
 ).decode()
 SECRETS = (CLIENT_SECRET, SECRET_KEY, POD_TOKEN, AGENT_TOKEN, PRIVATE_PEM.splitlines()[3])
 
+ANSWER = {
+    "id": "x",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}
+
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -73,6 +82,7 @@ class TokenServers:
         self.gate = asyncio.Event()
         self.gate.set()
         self.lives_s: object = 3600
+        self.client_secrets = {CLIENT_SECRET}
         self._keys: dict[str, tuple[str, str]] = {}  # access key → secret and session token
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -161,7 +171,7 @@ class TokenServers:
             client, secret = (unquote_plus(part) for part in text.split(":", 1))
         if form.get("grant_type") != "client_credentials":
             return web.json_response({"error": "unsupported_grant_type"}, status=400)
-        if (client, secret) != (CLIENT_ID, CLIENT_SECRET):
+        if client != CLIENT_ID or secret not in self.client_secrets:
             return web.json_response({"error": "invalid_client"}, status=401)
         return self._granted()
 
@@ -276,7 +286,7 @@ class TokenServers:
         if headers.get("authorization", "").startswith("AWS4"):
             token = self.signer(request, headers, body, "bedrock")
         accepted = self.accepted if self.accepted is not None else {*self.issued[-1:], ACCESS_KEY}
-        return web.json_response({}, status=200 if token in accepted else 401)
+        return web.json_response(ANSWER) if token in accepted else web.json_response({}, status=401)
 
 
 def _faulty(fault: Fault, request: web.Request, body: bytes) -> web.Response:
