@@ -41,7 +41,7 @@ def write_request(request: Request, to: To) -> bytes:
         _write_format(request.format, to, system, output)
     if ceiling is not None:
         inference = {"maxTokens": ceiling} | inference
-    if (single := one_at_a_time(request, to, family)) is not None:
+    if (single := one_at_a_time(request, family)) is not None:
         fields["tool_choice"] = single
     body: Block = {
         "system": system,

@@ -48,19 +48,14 @@ def write_tools(request: Request, to: To, family: Family) -> Block | None:
     return config
 
 
-def one_at_a_time(request: Request, to: To, family: Family) -> Block | None:
-    """Anthropic's own field for calls one after the other, which the API has no word for.
-
-    Raises:
-        InvalidRequestError: the model has none either, or a tool is forced, and it may not be dropped.
-    """
+def one_at_a_time(request: Request, family: Family) -> Block | None:
+    """Anthropic's own field for calls one after the other, which the API has no word for."""
     choice = request.tool_choice or _AUTO
     if choice.parallel is not False or choice.mode == "none" or not request.tools:
         return None
     if family == "claude" and choice.mode == "auto":
         return {"type": "auto", "disable_parallel_tool_use": True}
-    to.losses.lose("parallel")
-    return None
+    return None  # a hint: clients say it by habit, and take several calls
 
 
 def forces(request: Request) -> bool:

@@ -68,8 +68,6 @@ def _tools(request: Request, to: To) -> Json:
         if forced:
             raise to.losses.refuse("tool_choice", "there is no tool that it could mean")
         return {}
-    if choice.parallel is False:
-        to.losses.lose("parallel")
     body: Json = {"tools": [{"functionDeclarations": [_tool(tool) for tool in tools]}]}
     config = _choice(choice)
     if config:

@@ -42,7 +42,9 @@ _EFFORTS: Final[dict[str, Effort]] = {
     "max": "max",
 }
 _NAMES: Final = {
+    "turns": "messages",
     "ceiling": "max_tokens",
+    "parallel": "tool_choice.disable_parallel_tool_use",
     "stop": "stop_sequences",
     "reasoning": "thinking",
     "format": "output_config.format",

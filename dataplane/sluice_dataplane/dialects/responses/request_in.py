@@ -40,6 +40,7 @@ _EFFORTS: Final = frozenset(get_args(Effort))
 _SUMMARIES: Final = frozenset(("auto", "concise", "detailed"))
 _LOGPROBS: Final = "message.output_text.logprobs"
 NAMES: Final = {
+    "turns": "input",
     "ceiling": "max_output_tokens",
     "format": "text.format",
     "verbosity": "text.verbosity",
