@@ -6,7 +6,7 @@ Sources: the vendors' pages on inference APIs (Bedrock: ``inference-responses-ap
 
 from typing import Final
 
-from sluice_contract.quirks import BEDROCK_CLAUDE, NEW_CEILING, VERTEX_CLAUDE
+from sluice_contract.quirks import NEW_CEILING, VERTEX_CLAUDE
 from sluice_operator.providers.paths import (
     ALL_IMAGES,
     CHAT,
@@ -78,9 +78,10 @@ CLOUDS: Final = {
             "gemini": f"{_VERTEX_GEMINI}:generateContent",
             "gemini.stream": f"{_VERTEX_GEMINI}:streamGenerateContent?alt=sse",
             "gemini_count": f"{_VERTEX_GEMINI}:countTokens",
-            "gemini_embeddings": f"{_VERTEX_GEMINI}:embedContent",
+            "gemini_embeddings": f"{_VERTEX_GEMINI}:{{method}}",
             "messages": f"{_VERTEX_CLAUDE}:rawPredict",
             "messages.stream": f"{_VERTEX_CLAUDE}:streamRawPredict",
+            "count_tokens": f"{_VERTEX}/publishers/anthropic/models/count-tokens:rawPredict",
             **below(f"{_VERTEX}/endpoints/openapi", CHAT, EMBEDDINGS),
         },
         book="google",
@@ -99,17 +100,13 @@ CLOUDS: Final = {
         base_url="https://bedrock-runtime.{region}.amazonaws.com",
         paths={
             **CONVERSE,
-            "messages": "/model/{model}/invoke",
-            "messages.stream": "/model/{model}/invoke-with-response-stream",
             **below("/openai/v1", CHAT, RESPONSES),
         },
         tails=("/openai/v1",),
         book="aws",
         auths=("APIKey", "AWS", "None"),
         service="bedrock",
-        quirks=(BEDROCK_CLAUDE,),
         known=(
-            Known("*anthropic.claude*", ("converse", "messages")),
             Known("*openai.gpt-oss*", ("converse", "chat")),
             Known("*openai.*", ("converse", "chat", "responses")),
             Known("*", ("converse",)),

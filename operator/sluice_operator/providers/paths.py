@@ -27,7 +27,7 @@ GEMINI: Final = {
     "gemini": "/models/{model}:generateContent",
     "gemini.stream": "/models/{model}:streamGenerateContent?alt=sse",
     "gemini_count": "/models/{model}:countTokens",
-    "gemini_embeddings": "/models/{model}:embedContent",
+    "gemini_embeddings": "/models/{model}:{method}",
 }
 CONVERSE: Final = {"converse": "/model/{model}/converse", "converse.stream": "/model/{model}/converse-stream"}
 

@@ -35,9 +35,9 @@ class Provider:
     """What holds for every account of one type unless its spec says otherwise.
 
     ``base_url`` None has no default: the spec must name one.  It and ``paths`` may hold parameters of the spec, such
-    as ``{region}``; ``{model}`` and ``{id}`` in a path are the data plane's.  ``paths`` are what is spoken, by
-    endpoint, conversations in the order of preference; each is appended to the base URL.  Where the URL that people
-    copy for one of the APIs goes further than that, ``tails`` are what it ends in: they are cut off.
+    as ``{region}``; ``{model}``, ``{id}`` and ``{method}`` in a path are the data plane's.  ``paths`` are what is
+    spoken, by endpoint, conversations in the order of preference; each is appended to the base URL.  Where the URL
+    that people copy for one of the APIs goes further than that, ``tails`` are what it ends in: they are cut off.
 
     ``telemetry`` is OpenTelemetry's ``gen_ai.provider.name``.  ``book`` is the provider's name in the price book; None
     is never looked up there: what runs on one's own machines has no list price.  ``names`` are patterns of models'

@@ -25,7 +25,7 @@ def spoken(type_: str, model: str) -> tuple[str, ...]:
         ("VertexAI", "claude-sonnet-4-5@20250929", ("messages",)),
         ("VertexAI", "gemini-2.5-pro", ("gemini",)),
         ("VertexAI", "meta/llama-4-scout", ("chat",)),
-        ("Bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", ("converse", "messages")),
+        ("Bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", ("converse",)),
         ("Bedrock", "openai.gpt-6-sol", ("converse", "chat", "responses")),
         ("Bedrock", "amazon.nova-pro-v1:0", ("converse",)),
         ("Gemini", "gemini-3-pro-preview", ("gemini",)),

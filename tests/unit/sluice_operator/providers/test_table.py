@@ -95,7 +95,7 @@ def test_only_the_data_planes_own_words_and_parameters_stand_in_braces(name: str
     row = PROVIDERS[name]
     words = set(re.findall(r"\{(.*?)\}", " ".join((row.base_url or "", *row.paths.values()))))
 
-    assert words <= {"model", "id", "region", "project", "location", "accountID"}
+    assert words <= {"model", "id", "method", "region", "project", "location", "accountID"}
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
