@@ -82,6 +82,7 @@ class TokenServers:
         self.gate = asyncio.Event()
         self.gate.set()
         self.lives_s: object = 3600
+        self.client_ids = {CLIENT_ID}
         self.client_secrets = {CLIENT_SECRET}
         self._keys: dict[str, tuple[str, str]] = {}  # access key → secret and session token
         self._runner: web.AppRunner | None = None
@@ -171,7 +172,7 @@ class TokenServers:
             client, secret = (unquote_plus(part) for part in text.split(":", 1))
         if form.get("grant_type") != "client_credentials":
             return web.json_response({"error": "unsupported_grant_type"}, status=400)
-        if client != CLIENT_ID or secret not in self.client_secrets:
+        if client not in self.client_ids or secret not in self.client_secrets:
             return web.json_response({"error": "invalid_client"}, status=401)
         return self._granted()
 
@@ -179,7 +180,7 @@ class TokenServers:
         form = await request.post()
         by_secret = form.get("client_secret") == CLIENT_SECRET
         by_assertion = (form.get("client_assertion_type"), form.get("client_assertion")) == (_ASSERTION, POD_TOKEN)
-        good = form.get("grant_type") == "client_credentials" and form.get("client_id") == CLIENT_ID
+        good = form.get("grant_type") == "client_credentials" and form.get("client_id") in self.client_ids
         if not good or by_secret == by_assertion or not str(form.get("scope", "")).endswith("/.default"):
             refusal = {"error": "invalid_client", "error_description": str(form), "error_codes": [7000215]}
             return web.json_response(refusal, status=401)

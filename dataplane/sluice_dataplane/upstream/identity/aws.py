@@ -24,9 +24,9 @@ CONTAINER_URI: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 CONTAINER_TOKEN_FILE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105  # a variable's name
 ROLE_S: Final = 3600  # how long a role is taken on: what every role allows
 
-_REGION: Final = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-\d")
-_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}")
-_SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}")
+_REGION: Final = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
+_SESSION: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 _DOMAINS: Final = (("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"), ("", "amazonaws.com"))
 
 

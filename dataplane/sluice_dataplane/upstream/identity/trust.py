@@ -16,7 +16,7 @@ from sluice_dataplane.upstream.identity.grants import IdentityFailedError
 Purpose = Literal["AWS tokens", "AWS models", "GCP tokens", "GCP models", "AzureAD tokens", "AzureAD models"]
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_REGION: Final = r"[a-z]{2,5}(?:-[a-z]+)+-\d"
+_REGION: Final = r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}"
 _AMAZON: Final = r"amazonaws\.(?:com|com\.cn|eu)"
 _HOSTS: Final[dict[Purpose, str]] = {
     "AWS tokens": rf"sts(?:-fips)?(?:\.{_REGION})?\.{_AMAZON}|vpce-{_LABEL}\.sts\.{_REGION}\.vpce\.{_AMAZON}",
