@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from sluice_contract.quirks import NEW_CEILING
 from sluice_contract.snapshot import Upstream
+from sluice_dataplane.dialects import free_tools
 from sluice_dataplane.dialects.conversation import Request
 from sluice_dataplane.dialects.flow import Flow, Passing, Translating
 from sluice_dataplane.dialects.losses import Losses
@@ -49,7 +51,11 @@ def spoken(endpoint: Endpoint, candidate: Candidate) -> Endpoint | None:
 class Way:
     """One call's way to one candidate, who gets it as *back*."""
 
-    __slots__ = ("_ask", "_back_codec", "_candidate", "_exchange", "_front_codec", "_read", "back", "front")
+    # fmt: off
+    __slots__ = (
+        "_ask", "_back_codec", "_candidate", "_exchange", "_free", "_front_codec", "_read", "back", "front",
+    )
+    # fmt: on
 
     def __init__(self, exchange: Exchange, ask: Ask, candidate: Candidate, back: Endpoint) -> None:
         self._exchange = exchange
@@ -62,6 +68,7 @@ class Way:
         if back != exchange.endpoint:
             self._front_codec, self._back_codec = FRONTS[exchange.endpoint], BACKS[back]
         self._read: Request | None = None
+        self._free: frozenset[str] = frozenset()  # tools of the client's that take plain text, sent as functions
 
     @property
     def translates(self) -> bool:
@@ -101,6 +108,9 @@ class Way:
     def _translated(self, front: FrontCodec, back: BackCodec, ceilings: Ceilings) -> bytes:
         candidate = self._candidate
         request = self._read = front.read_request(self._exchange.body, self._ask)
+        if any(tool.free for tool in request.tools) and not self._knows_free_tools():
+            self._free = free_tools.names_of(request)
+            request = free_tools.as_functions(request)
         losses = Losses(allowed=candidate.model.drop_unsupported, names=request.names)
         for field in request.beyond:
             losses.lose(field)
@@ -114,6 +124,11 @@ class Way:
         )
         return back.write_request(request, to)
 
+    def _knows_free_tools(self) -> bool:
+        """Whether the upstream has tools of plain text: OpenAI's own APIs do, what is compatible with them does not."""
+        quirks = self._candidate.upstream.quirks
+        return self.back.name == "responses" or (self.back.name == "chat" and NEW_CEILING in quirks)
+
     def flow(self, tally: Tally, *, keep_usage: bool) -> Flow:
         """What a streamed answer goes through."""
         if self._front_codec is None or self._back_codec is None:
@@ -121,7 +136,10 @@ class Way:
             return Passing(self.back, tally, keep_usage=keep_usage, mask=None if mask is None else mask.event)
         assert self._read is not None
         writer = self._front_codec.writer(self._read, self._shown())
-        return Translating(self.back, tally, self._back_codec.reader(), writer)
+        reader = self._back_codec.reader()
+        if self._free:
+            reader = free_tools.FreeingReader(reader, self._free)
+        return Translating(self.back, tally, reader, writer)
 
     def answer(self, body: bytes) -> bytes:
         """A plain answer as the client gets it.
@@ -133,7 +151,10 @@ class Way:
             mask = self._mask()
             return body if mask is None else mask.body(body)
         assert self._read is not None
-        return self._front_codec.write_answer(self._back_codec.read_answer(body), self._read, self._shown())
+        answer = self._back_codec.read_answer(body)
+        if self._free:
+            answer = free_tools.answer_of(answer, self._free)
+        return self._front_codec.write_answer(answer, self._read, self._shown())
 
     def refusal(self, status: int, body: bytes) -> bytes:
         """What the client is told when the upstream calls the request wrong: its own words where they can be read."""
