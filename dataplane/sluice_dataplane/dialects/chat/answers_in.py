@@ -6,6 +6,7 @@ import msgspec
 
 from sluice_dataplane.dialects.chat import shapes, thoughts
 from sluice_dataplane.dialects.chat.finishes import read_finish
+from sluice_dataplane.dialects.chat.ids import Ids
 from sluice_dataplane.dialects.conversation import (
     Answer,
     Choice,
@@ -21,7 +22,7 @@ from sluice_dataplane.dialects.openai.usage import answer_usage
 from sluice_dataplane.dialects.values import members, said
 
 _string: Final = msgspec.json.Decoder(str)
-_MAX_DEPTH: Final = 3  # of an error in an error
+_MAX_DEPTH: Final = 5  # an array of errors in an object is four deep
 
 
 def read_answer(body: bytes) -> Answer:
@@ -75,7 +76,8 @@ def _parts(message: shapes.Message) -> list[Part]:
     calls = list(message.tool_calls or ())
     if message.function_call is not None:
         calls.append(shapes.Call(function=message.function_call))
-    parts += [_call(call, number) for number, call in enumerate(calls)]
+    ids = Ids({str(call.id) for call in calls})
+    parts += [_call(call, str(call.id) if call.id else ids.free()) for call in calls]
     return parts
 
 
@@ -124,8 +126,7 @@ def citation_of(page: shapes.UrlCitation) -> Citation:
     )
 
 
-def _call(call: shapes.Call, number: int) -> ToolCall:
-    identity = str(call.id) if call.id else f"call_{number}"
+def _call(call: shapes.Call, identity: str) -> ToolCall:
     if call.custom is not None:
         return ToolCall(id=identity, name=call.custom.name or "", arguments=call.custom.input or "", free=True)
     function = call.function or shapes.Function()

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from sluice_dataplane.dialects.chat.ids import Ids
 from sluice_dataplane.dialects.chat.shapes import Call, Function, arguments_of, signature_of
 from sluice_dataplane.dialects.conversation import ToolCall
 from sluice_dataplane.dialects.events import Delta, Event, PartBegan, PartEnded
@@ -37,12 +38,14 @@ class _Open(msgspec.Struct, gc=False):
 class Calls:
     """The calls of one choice.  *number* gives the next part's index."""
 
-    __slots__ = ("_choice", "_number", "_open", "any")
+    __slots__ = ("_choice", "_ids", "_number", "_open", "_taken", "any")
 
     def __init__(self, choice: int, number: Callable[[], int]) -> None:
         self._choice = choice
         self._number = number
         self._open: list[_Open] = []
+        self._taken: set[str] = set()
+        self._ids = Ids(self._taken)
         self.any = False
 
     def feed(self, piece: Call) -> list[Event]:
@@ -93,7 +96,8 @@ class Calls:
         for call in self._open:
             if call.ends_object or call.free:
                 events += self._close(call)
-        call = _Open(key=piece.index, id=identity or f"call_{len(self._open)}")
+        call = _Open(key=piece.index, id=identity or self._ids.free())
+        self._taken.add(call.id)
         self._open.append(call)
         return call, events
 

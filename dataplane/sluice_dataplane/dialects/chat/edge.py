@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
+from sluice_dataplane.dialects.values import said, starts
 from sluice_dataplane.errors import InvalidRequestError
 
 T = TypeVar("T")
@@ -23,6 +24,23 @@ def decode(decoder: msgspec.json.Decoder[T], value: msgspec.Raw | bytes, at: str
         raise invalid(place.removeprefix(".") or "the body", reason) from None
     except (ValueError, RecursionError):
         raise invalid(at or "the body", "is not valid JSON", code="invalid_json") from None
+
+
+def unread_object(value: msgspec.Raw, at: str) -> msgspec.Raw | None:
+    """The object *value*, at *at*, that is passed on unread; None where it is not said.
+
+    Raises:
+        InvalidRequestError: it is something else, or not in UTF-8, which nobody has checked so far.
+    """
+    if not said(value):
+        return None
+    try:
+        bytes(value).decode()
+    except UnicodeDecodeError:
+        raise invalid(at, "is not valid JSON", code="invalid_json") from None
+    if not starts(value, b"{"):
+        raise invalid(at, "must be an object")
+    return value
 
 
 def invalid(field: str, why: str, code: str = "invalid_request") -> InvalidRequestError:

@@ -62,8 +62,9 @@ def _plain(request: Request) -> dict[str, object]:
         body["n"] = request.choices
     if request.seed is not None:
         body["seed"] = request.seed
-    if request.logit_bias:
-        body["logit_bias"] = request.logit_bias
+    if biases := request.logit_bias:
+        # OpenAI takes whole numbers only.
+        body["logit_bias"] = {token: int(bias) if bias == int(bias) else bias for token, bias in biases.items()}
     if request.logprobs:
         body["logprobs"] = True
         if request.top_logprobs is not None:

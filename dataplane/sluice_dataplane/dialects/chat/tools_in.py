@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.chat.edge import beyond_translation, decode, invalid
+from sluice_dataplane.dialects.chat.edge import beyond_translation, decode, invalid, unread_object
 from sluice_dataplane.dialects.chat.parts_in import CacheControl, cache_of
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Format, Tool, ToolChoice
-from sluice_dataplane.dialects.values import ABSENT, said, starts
+from sluice_dataplane.dialects.values import ABSENT, said
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -97,7 +97,7 @@ def read_tools(raw: msgspec.Raw, functions: msgspec.Raw) -> tuple[Tool, ...]:
 def _tool(tool: _Tool, at: str) -> Tool:
     if tool.type == "custom" and tool.custom is not None:
         custom = tool.custom
-        grammar = custom.format if said(custom.format) else None
+        grammar = unread_object(custom.format, f"{at}.custom.format")
         return Tool(
             name=custom.name,
             description=custom.description or "",
@@ -114,13 +114,12 @@ def _tool(tool: _Tool, at: str) -> Tool:
 
 
 def _of_function(tool: _Tool, function: _Function, at: str) -> Tool:
-    schema = function.parameters
-    if said(schema) and not starts(schema, b"{"):
-        raise invalid(f"{at}.{'' if at.startswith(OLD_PLACE) else 'function.'}parameters", "must be a JSON Schema")
+    place = f"{at}.parameters" if at.startswith(OLD_PLACE) else f"{at}.function.parameters"
+    schema = unread_object(function.parameters, place)
     return Tool(
         name=function.name,
         description=function.description or "",
-        schema=schema if said(schema) else EMPTY_OBJECT,
+        schema=EMPTY_OBJECT if schema is None else schema,
         strict=function.strict,
         cache=cache_of(tool.cache_control or function.cache_control),
         at=at,
@@ -189,12 +188,13 @@ def read_format(raw: msgspec.Raw) -> Format | None:
     if asked.type != "json_schema":
         raise beyond_translation("response_format.type", "an answer of this form")
     described = asked.json_schema
-    if described is None or (said(described.schema) and not starts(described.schema, b"{")):
+    if described is None:
         raise invalid("response_format.json_schema", "must hold a JSON Schema")
+    schema = unread_object(described.schema, "response_format.json_schema.schema")
     return Format(
         kind="schema",
         name=described.name or "",
         description=described.description or "",
-        schema=described.schema if said(described.schema) else EMPTY_OBJECT,
+        schema=EMPTY_OBJECT if schema is None else schema,
         strict=described.strict,
     )

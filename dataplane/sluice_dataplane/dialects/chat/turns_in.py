@@ -11,6 +11,7 @@ import msgspec
 
 from sluice_dataplane.dialects.chat import thoughts
 from sluice_dataplane.dialects.chat.edge import beyond_translation, decode, invalid
+from sluice_dataplane.dialects.chat.ids import Ids
 from sluice_dataplane.dialects.chat.parts_in import CacheControl, ContentPart, cache_of, read_content
 from sluice_dataplane.dialects.chat.shapes import Call, Function, arguments_of, signature_of
 from sluice_dataplane.dialects.conversation import (
@@ -49,12 +50,12 @@ _message: Final = msgspec.json.Decoder(_Message)
 class Turns:
     """Reads messages in order: results of tools are told what they are results of."""
 
-    __slots__ = ("_calls", "_made", "turns")
+    __slots__ = ("_calls", "_ids", "turns")
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
         self._calls: dict[str, ToolCall] = {}  # by id, and by name for the old results that have only that
-        self._made = 0  # ids of our own
+        self._ids = Ids(self._calls)
 
     def read(self, raw: msgspec.Raw, at: str) -> None:
         """Take the message *raw*, which stands at *at*.
@@ -103,8 +104,7 @@ class Turns:
             arguments = call.custom.input or ""
         else:
             arguments = decode_arguments(call.function or Function(), f"{at}.function.arguments")
-        identity = str(call.id) if call.id else f"call_{self._made}"
-        self._made += not call.id
+        identity = str(call.id) if call.id else self._ids.free()
         read = ToolCall(
             id=identity, name=name, arguments=arguments, free=free, signature=signature_of(call.extra_content), at=at
         )

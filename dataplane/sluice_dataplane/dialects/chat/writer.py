@@ -20,7 +20,7 @@ from sluice_dataplane.dialects.chat.answers_out import (
     write_usage,
 )
 from sluice_dataplane.dialects.chat.finishes import write_finish
-from sluice_dataplane.dialects.conversation import Refusal, Request, Text, Thinking, ToolCall
+from sluice_dataplane.dialects.conversation import Citation, Refusal, Request, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.events import (
     Began,
     ChoiceEnded,
@@ -47,6 +47,7 @@ class _Part(msgspec.Struct, gc=False):
     start: int = 0
     filled: bool = False  # a call has arguments
     listed: bool = False  # a thought is in reasoning_details
+    citations: list[Citation] = []  # of a text, that are told when it is known how long it is
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -98,14 +99,14 @@ class ChatWriter:
         part = choice.parts.get(event.index)
         if part is None:
             return opening
-        members: Members | None
+        members: Members | None = None
         if isinstance(event, Signed):
             members = _signed(part, event.signature)
         elif isinstance(event, Cited):
-            members = _cited(choice, part, event)
+            part.citations.append(event.citation)
         else:
             del choice.parts[event.index]
-            members = self._part_ended(part)
+            members = self._part_ended(choice, part)
         return opening if members is None else opening + self._chunk(event.choice, members)
 
     def _part_began(self, choice: _Choice, event: PartBegan) -> bytes:
@@ -118,6 +119,8 @@ class ChatWriter:
             return self._chunk(event.choice, self._call(opened, write_call(part, part.arguments)))
         if isinstance(part, Thinking):
             return self._thought_began(choice, opened, event.choice)
+        if isinstance(part, Text):
+            opened.citations.extend(part.citations)
         return self._delta(Delta(index=event.index, text=part.text, choice=event.choice)) if part.text else b""
 
     def _thought_began(self, choice: _Choice, opened: _Part, number: int) -> bytes:
@@ -138,11 +141,16 @@ class ChatWriter:
             members |= thoughts.lists_of([entry])
         return self._chunk(number, members) if members else b""
 
-    def _part_ended(self, part: _Part) -> Members | None:
-        """A call without arguments was one with none: their text must be JSON."""
-        if not isinstance(part.part, ToolCall) or part.part.free or part.filled:
+    def _part_ended(self, choice: _Choice, part: _Part) -> Members | None:
+        kind = part.part
+        if isinstance(kind, ToolCall) and not kind.free and not part.filled:
+            return self._call(part, {"function": {"arguments": "{}"}})  # it was one without: their text must be JSON
+        written = [note for each in part.citations if (note := annotation(each, part.start, choice.length))]
+        if not written:
             return None
-        return self._call(part, {"function": {"arguments": "{}"}})
+        notes = [{"index": choice.notes + number, **note} for number, note in enumerate(written)]
+        choice.notes += len(notes)
+        return {"annotations": notes}
 
     def _delta(self, event: Delta) -> bytes:
         opening = self._opening(event.choice)
@@ -226,11 +234,3 @@ def _signed(part: _Part, signature: str) -> Members | None:
         return thoughts.lists_of([thoughts.Entry(type="reasoning.text", signature=signature, index=part.number)])
     entry = thoughts.for_client(msgspec.structs.replace(part.part, signature=signature), part.number)
     return None if entry is None else thoughts.lists_of([entry])
-
-
-def _cited(choice: _Choice, part: _Part, event: Cited) -> Members | None:
-    note = annotation(event.citation, part.start, choice.length)
-    if note is None:
-        return None
-    choice.notes += 1
-    return {"annotations": [{"index": choice.notes - 1, **note}]}
