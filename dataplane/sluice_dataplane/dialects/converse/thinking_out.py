@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.conversation import Effort, Reasoning, Request, Thinking, ToolCall, ToolResult
+from sluice_dataplane.dialects.conversation import Effort, Reasoning, Request, Thinking, ToolResult
 from sluice_dataplane.dialects.converse.families import Family
 from sluice_dataplane.dialects.converse.media_out import Block
 from sluice_dataplane.dialects.converse.tools_out import forces
@@ -100,11 +100,8 @@ def _resumes_without_thought(request: Request) -> bool:
     if not turns or not any(isinstance(part, ToolResult) for part in turns[-1].parts):
         return False
     for turn in reversed(turns):
-        if turn.role == "assistant":
-            if any(isinstance(part, Thinking) and part.origin == ORIGIN and part.signature for part in turn.parts):
-                return False
-            if not any(isinstance(part, ToolCall) for part in turn.parts):
-                return True
-        elif not any(isinstance(part, ToolResult) for part in turn.parts):
-            return True
+        if any(isinstance(part, Thinking) and part.origin == ORIGIN and part.signature for part in turn.parts):
+            return False
+        if turn.role == "user" and not any(isinstance(part, ToolResult) for part in turn.parts):
+            break
     return True

@@ -11,6 +11,8 @@ from sluice_dataplane.dialects.converse.families import family_of
         ("anthropic.claude-3-haiku-20240307-v1:0", "claude"),
         ("global.anthropic.claude-opus-4-7", "claude"),
         ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2", "claude"),
+        ("anthropic.next-v1:0", "claude"),
+        ("my-claude-deployment", "claude"),
         ("us.amazon.nova-pro-v1:0", "nova"),
         ("amazon.titan-text-lite-v1", "other"),
         ("meta.llama4-scout-17b-instruct-v1:0", "other"),

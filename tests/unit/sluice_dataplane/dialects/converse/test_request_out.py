@@ -63,6 +63,11 @@ def test_what_says_nothing_is_not_lost() -> None:
     assert set(_body(request)) == {"messages"}
 
 
+def test_the_highest_temperature_is_no_loss() -> None:
+    """What the API takes is sent."""
+    assert _body(Request(temperature=1.0))["inferenceConfig"] == {"temperature": 1.0}
+
+
 def test_a_temperature_over_the_highest_is_the_highest() -> None:
     """Where it may be dropped, the nearest that the API takes is sent."""
     assert _body(Request(temperature=1.9), _to(allowed=True))["inferenceConfig"] == {"temperature": 1.0}

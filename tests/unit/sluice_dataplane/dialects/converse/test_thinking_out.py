@@ -66,6 +66,7 @@ def test_a_budget_is_below_the_ceiling(reasoning: Reasoning, ceiling: int | None
         (Reasoning(effort="xhigh"), "xhigh"),
         (Reasoning(budget=9000), "medium"),
         (Reasoning(budget=1), "low"),
+        (Reasoning(effort="high", budget=1), "high"),
         (Reasoning(adaptive=True), ""),
     ],
 )
@@ -151,6 +152,20 @@ def test_a_longer_loop_needs_the_thought_that_began_it() -> None:
 
     assert _budget(_thought(Reasoning(effort="low"), turns=(*_loop(OWN), *more))) == 2048
     assert _thought(Reasoning(effort="low"), turns=(*_loop(), *more)) == NOTHING
+
+
+def test_words_of_the_system_do_not_end_a_loop() -> None:
+    """A reminder between the results and the next call is not a new question."""
+    reminder = Turn(role="system", parts=(Text(text="Be brief."),))
+
+    assert _budget(_thought(Reasoning(effort="low"), turns=(*_loop(OWN)[:2], reminder, _loop()[2]))) == 2048
+
+
+def test_a_thought_of_an_earlier_loop_does_not_count() -> None:
+    """Only one that stands after the last question does."""
+    turns = (*_loop(OWN), Turn(role="assistant", parts=(Text(text="Done"),)), *_loop())
+
+    assert _thought(Reasoning(effort="low"), turns=turns) == NOTHING
 
 
 def test_a_loop_that_is_over_does_not_matter() -> None:
