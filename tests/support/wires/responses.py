@@ -147,7 +147,8 @@ def _repeated(asked: Asked) -> dict[str, Any]:
 def _item(part: Thought | Words | Call, number: str, heard: Heard) -> dict[str, Any]:
     if isinstance(part, Thought):
         proof = proof_of("responses", part.text) if heard.thinking else None
-        summary = [{"type": "summary_text", "text": part.text}]
+        shown = (heard.asked[0].reasoning or {}).get("summary")  # without being asked for one it shows none
+        summary = [{"type": "summary_text", "text": part.text}] if shown else []
         return {"id": f"rs_{number}", "type": "reasoning", "summary": summary, "encrypted_content": proof}
     if isinstance(part, Words):
         content = [{"type": "output_text", "text": part.text, "annotations": [], "logprobs": []}]
@@ -165,7 +166,7 @@ def _item_events(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
     begun = dict(item)
     if kind == "reasoning":
         begun["summary"] = []
-        inner = _summary_events(at, item["summary"][0])
+        inner = [event for part in item["summary"] for event in _summary_events(at, part)]
     elif kind == "message":
         begun |= {"status": "in_progress", "content": []}
         inner = _text_events(at, item["content"][0])

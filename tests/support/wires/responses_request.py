@@ -243,7 +243,7 @@ def _output(output: _Output, where: str, open_calls: set[str]) -> Turn:
 
 def _reasoning(item: _Reasoning, where: str) -> Turn:
     thought = "".join(each.text for each in item.summary)
-    if item.encrypted_content and item.encrypted_content != proof_of("responses", thought):
+    if item.encrypted_content and thought and item.encrypted_content != proof_of("responses", thought):
         raise RefusedError("The encrypted content could not be verified.", param=f"{where}.encrypted_content")
     return Turn("assistant", proofs=[item.encrypted_content] if item.encrypted_content else [])
 

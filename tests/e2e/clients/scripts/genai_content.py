@@ -11,10 +11,12 @@ from harness import (
     BREAK,
     CALL,
     CALLS,
+    CEILING,
     CITY,
     FAILURES,
     HELLO,
     JSON,
+    LONG,
     LOOK,
     PARAMETERS,
     SAY,
@@ -65,10 +67,10 @@ class Content:
     def _count(self, _request: object) -> None:
         self.requests += 1
 
-    def ask(self, contents: Any, **config: Any) -> Any:
+    def ask(self, contents: Any, *, model: str = "", **config: Any) -> Any:
         """A plain answer."""
         asked = types.GenerateContentConfig(**config)
-        return self.client.models.generate_content(model=self.model, contents=contents, config=asked)
+        return self.client.models.generate_content(model=model or self.model, contents=contents, config=asked)
 
     def chat(self) -> None:
         """A plain answer, and what it used; asynchronously too."""
@@ -76,7 +78,7 @@ class Content:
         expect((answer.text, answer.candidates[0].finish_reason.name), (HELLO, "STOP"))
         used = answer.usage_metadata
         assert used.prompt_token_count > 0 < used.candidates_token_count, used
-        expect(self.ask(SAY, max_output_tokens=2).candidates[0].finish_reason.name, "MAX_TOKENS")
+        expect(self.ask(LONG, max_output_tokens=CEILING).candidates[0].finish_reason.name, "MAX_TOKENS")
         expect(asyncio.run(self._later()), HELLO)
 
     async def _later(self) -> str | None:
@@ -107,7 +109,7 @@ class Content:
         """Thoughts are shown, and their signature goes back; whether the provider knows it for its own."""
         config = types.ThinkingConfig(include_thoughts=True, thinking_budget=1024)
         said = self._loop(f"#do think {THOUGHT}\n{CALL}", ["Oslo"], thought=True, thinking_config=config)
-        return "signed" if "(signed)" in said else "unsigned"
+        return f"shown, {'signed' if '(signed)' in said else 'unsigned'}"
 
     def _loop(self, text: str, cities: list[str], *, stream: bool = False, thought: bool = False, **more: Any) -> str:
         contents: list[Any] = [types.Content(role="user", parts=[types.Part(text=text)])]
@@ -156,14 +158,11 @@ class Content:
 
     def errors(self) -> None:
         """Each error as its own class and code; a stream that breaks; a Budget that is spent costs one request."""
-        limited = raises(errors.ClientError, lambda: self.ask(FAILURES["rate limited"][0]))
-        expect(limited.code, 429)
-        refused = raises(errors.ClientError, lambda: self.ask(FAILURES["bad request"][0]))
+        model = self.setup.failing(self.model)
+        refused = raises(errors.ClientError, lambda: self.ask(FAILURES["bad request"], model=model))
         expect((refused.code, refused.status), (400, "INVALID_ARGUMENT"))
-        broken = raises(
-            errors.APIError,
-            lambda: list(self.client.models.generate_content_stream(model=self.model, contents=BREAK)),
-        )
+        ask = self.client.models.generate_content_stream
+        broken = raises(errors.APIError, lambda: list(ask(model=model, contents=BREAK)))
         assert broken.message, broken
         wrong = self._client("sk-wrong")
         unknown = raises(errors.ClientError, lambda: wrong.models.generate_content(model=self.model, contents=SAY))
@@ -173,6 +172,8 @@ class Content:
             error = raises(errors.ClientError, lambda: spent.models.generate_content(model=self.model, contents=SAY))
             expect((error.code, self.requests), (429, 1), "spent budget")
             within("insufficient_quota", error.details, "spent budget")
+        limited = raises(errors.ClientError, lambda: self.ask(FAILURES["rate limited"], model=model))
+        expect(limited.code, 429)
 
     def models(self) -> None:
         """The list, in Gemini's shape."""

@@ -55,9 +55,9 @@ class Chat:
 
     def __init__(self, setup: Setup, model: str) -> None:
         self.setup, self.name = setup, model
-        self.model = self._model(setup.key)
+        self.model = self._chat(setup.key)
 
-    def _model(self, key: str, **options: Any) -> Any:
+    def _chat(self, key: str, **options: Any) -> Any:
         asked = {"model": self.name, "api_key": key, "max_retries": 0, "timeout": 30, **options}
         if KIND == "openai":
             return ChatOpenAI(base_url=f"{self.setup.url}/v1", **asked)
@@ -77,7 +77,7 @@ class Chat:
             whole += chunk
         expect(whole.text, HELLO)
         assert len(chunks) > 2, chunks
-        usage = list(self._model(self.setup.key, stream_usage=True).stream(SAY))
+        usage = list(self._chat(self.setup.key, stream_usage=True).stream(SAY))
         assert any(chunk.usage_metadata for chunk in usage), usage
 
     def tools(self) -> None:
@@ -119,13 +119,14 @@ class Chat:
 
     def errors(self) -> None:
         """Each error as its own class; a stream that breaks; a Budget that is spent."""
-        raises(ERRORS.RateLimitError, lambda: self.model.invoke(FAILURES["rate limited"][0]))
-        raises(ERRORS.BadRequestError, lambda: self.model.invoke(FAILURES["bad request"][0]))
-        raises(ERRORS.APIError, lambda: list(self.model.stream(BREAK)))
-        raises(ERRORS.AuthenticationError, lambda: self._model("sk-wrong").invoke(SAY))
+        failing = self._chat(self.setup.key, model=self.setup.failing(self.name))
+        raises(ERRORS.BadRequestError, lambda: failing.invoke(FAILURES["bad request"]))
+        raises(ERRORS.APIError, lambda: list(failing.stream(BREAK)))
+        raises(ERRORS.AuthenticationError, lambda: self._chat("sk-wrong").invoke(SAY))
         if self.setup.spent_key:
-            spent = self._model(self.setup.spent_key)
-            within("insufficient_quota", raises(ERRORS.RateLimitError, lambda: spent.invoke(SAY)), "spent budget")
+            spent = self._chat(self.setup.spent_key)
+            within("Budget", raises(ERRORS.RateLimitError, lambda: spent.invoke(SAY)), "spent budget")
+        raises(ERRORS.RateLimitError, lambda: failing.invoke(FAILURES["rate limited"]))
 
 
 def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:

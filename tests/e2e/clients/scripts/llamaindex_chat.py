@@ -50,9 +50,9 @@ class Chat:
         self.setup, self.name = setup, model
         self.llm = self._llm(setup.key)
 
-    def _llm(self, key: str) -> Any:
+    def _llm(self, key: str, model: str = "") -> Any:
         return OpenAILike(
-            model=self.name,
+            model=model or self.name,
             api_base=f"{self.setup.url}/v1",
             api_key=key,
             is_chat_model=True,
@@ -105,13 +105,14 @@ class Chat:
 
     def errors(self) -> None:
         """Each error as its own class; a stream that breaks; a Budget that is spent."""
-        raises(openai.RateLimitError, lambda: self.llm.complete(FAILURES["rate limited"][0]))
-        raises(openai.BadRequestError, lambda: self.llm.complete(FAILURES["bad request"][0]))
-        raises(openai.APIError, lambda: list(self.llm.stream_complete(BREAK)))
+        failing = self._llm(self.setup.key, self.setup.failing(self.name))
+        raises(openai.BadRequestError, lambda: failing.complete(FAILURES["bad request"]))
+        raises(openai.APIError, lambda: list(failing.stream_complete(BREAK)))
         raises(openai.AuthenticationError, lambda: self._llm("sk-wrong").complete(SAY))
         if self.setup.spent_key:
             spent = self._llm(self.setup.spent_key)
-            within("insufficient_quota", raises(openai.RateLimitError, lambda: spent.complete(SAY)), "spent budget")
+            within("Budget", raises(openai.RateLimitError, lambda: spent.complete(SAY)), "spent budget")
+        raises(openai.RateLimitError, lambda: failing.complete(FAILURES["rate limited"]))
 
 
 def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:

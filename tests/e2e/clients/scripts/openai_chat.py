@@ -12,10 +12,12 @@ from harness import (
     BREAK,
     CALL,
     CALLS,
+    CEILING,
     CITY,
     FAILURES,
     HELLO,
     JSON,
+    LONG,
     LOOK,
     PARAMETERS,
     SAY,
@@ -61,7 +63,8 @@ class Chat:
         """A plain answer to *text*."""
         turn: Any = {"role": "user", "content": text}
         system: Any = {"role": "system", "content": "Be brief."}
-        return self.client.chat.completions.create(model=self.model, messages=[system, turn], **options)
+        asked: Any = {"model": self.model, "messages": [system, turn], **options}
+        return self.client.chat.completions.create(**asked)
 
     def chat(self) -> None:
         """A plain answer, and what it used; asynchronously too."""
@@ -69,7 +72,7 @@ class Chat:
         expect(answer.choices[0].message.content, HELLO)
         expect(answer.choices[0].finish_reason, "stop")
         assert answer.usage.prompt_tokens > 0 < answer.usage.completion_tokens, answer.usage
-        cut = self.ask(SAY, max_tokens=2)
+        cut = self.ask(LONG, max_tokens=CEILING)
         expect(cut.choices[0].finish_reason, "length")
         expect(asyncio.run(self._later()), HELLO)
 
@@ -97,12 +100,14 @@ class Chat:
         self._loop(CALL, ["Oslo"], stream=False, tool_choice=forced)
 
     def thinking(self) -> str:
-        """Thoughts are shown as DeepSeek shows them, and go back; whether the provider knows them for its own."""
+        """Thoughts may be shown, as DeepSeek shows them, and go back; whether the provider knows them for its own."""
         text = f"#do think {THOUGHT}\n{CALL}"
-        plain = self._loop(text, ["Oslo"], stream=False, thought=True, reasoning_effort="low")
-        return "signed" if "(signed)" in plain else "unsigned"
+        said, thought = self._loop(text, ["Oslo"], stream=False, reasoning_effort="low")
+        shown = "shown" if thought == THOUGHT else "hidden"
+        return f"{shown}, {'signed' if '(signed)' in said else 'unsigned'}"
 
-    def _loop(self, text: str, cities: list[str], *, stream: bool, thought: bool = False, **options: Any) -> str:
+    def _loop(self, text: str, cities: list[str], *, stream: bool, **options: Any) -> tuple[str, str]:
+        """What is said at the end, and the thought that was shown."""
         messages: list[Any] = [{"role": "user", "content": text}]
         ask = functools.partial(self.client.chat.completions.create, model=self.model, tools=TOOLS)
         if stream:
@@ -112,8 +117,7 @@ class Chat:
             completion = ask(messages=messages, **options)
         message = completion.choices[0].message
         expect(completion.choices[0].finish_reason, "tool_calls")
-        if thought:
-            expect(message.reasoning_content, THOUGHT, "thought")
+        thought = getattr(message, "reasoning_content", None) or ""
         calls = message.tool_calls
         expect([json.loads(call.function.arguments)["city"] for call in calls], cities, "calls")
         if stream:  # what the SDK adds to it (index, parsed arguments) is not of the API
@@ -121,11 +125,14 @@ class Chat:
                 call.model_dump(include={"id": True, "type": True, "function": {"name", "arguments"}}) for call in calls
             ]
             message = {"role": "assistant", "content": message.content, "tool_calls": told}
-        results = [{"role": "tool", "tool_call_id": c.id, "content": WEATHER[city]} for c, city in zip(calls, cities)]
+        results = [
+            {"role": "tool", "tool_call_id": c.id, "content": WEATHER[city]}
+            for c, city in zip(calls, cities, strict=True)
+        ]
         answer = ask(messages=[*messages, message, *results])
         for city in cities:
             within(WEATHER[city], answer.choices[0].message.content)
-        return str(answer.choices[0].message.content)
+        return str(answer.choices[0].message.content), thought
 
     def structured(self) -> None:
         """By a pydantic model, and in a stream; then any JSON."""
@@ -146,10 +153,9 @@ class Chat:
 
     def errors(self) -> None:
         """Each error as its own class; a stream that breaks; a Budget that is spent costs one request."""
-        limited = raises(openai.RateLimitError, lambda: self.ask(FAILURES["rate limited"][0]))
-        expect(limited.response.headers.get("retry-after"), "1", "retry-after")
-        raises(openai.BadRequestError, lambda: self.ask(FAILURES["bad request"][0]))
-        broken = raises(openai.APIError, lambda: list(self.ask(BREAK, stream=True)))
+        model = self.setup.failing(self.model)
+        raises(openai.BadRequestError, lambda: self.ask(FAILURES["bad request"], model=model))
+        broken = raises(openai.APIError, lambda: list(self.ask(BREAK, stream=True, model=model)))
         assert broken.message, broken
         wrong = self.client.with_options(api_key="sk-wrong").chat.completions
         turn: Any = [{"role": "user", "content": SAY}]
@@ -159,6 +165,8 @@ class Chat:
             self.requests = 0
             error = raises(openai.RateLimitError, lambda: spent.create(model=self.model, messages=turn))
             expect((error.code, self.requests), ("insufficient_quota", 1), "spent budget")
+        limited = raises(openai.RateLimitError, lambda: self.ask(FAILURES["rate limited"], model=model))
+        expect(limited.response.headers.get("retry-after"), "1", "retry-after")
 
 
 def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:
