@@ -56,7 +56,7 @@ def unwrap(wrapped: str, *, key_id: str, secret: bytes) -> Kept | None:
     if not (wrapped.startswith(PREFIX) and wrapped[end : end + 1] == "_" and response_id):
         return None
     try:
-        sealed = base64.b64decode(head.encode() + b"==", altchars=b"-_", validate=True)
+        sealed = base64.urlsafe_b64decode(head.encode() + b"==")
     except (binascii.Error, UnicodeEncodeError):
         return None
     place, seal = sealed[:_PLACE_BYTES], sealed[_PLACE_BYTES:]

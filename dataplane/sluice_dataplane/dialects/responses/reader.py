@@ -52,7 +52,6 @@ from sluice_dataplane.dialects.responses.thoughts import ORIGIN
 from sluice_dataplane.dialects.values import ABSENT
 
 MAX_PARTS: Final = 4_096  # of one answer
-_TOO_MANY: Final = f"an answer has more than {MAX_PARTS} parts"
 _DONE: Final = b"[DONE]"
 _LAST: Final = ("response.completed", "response.incomplete")
 _BETWEEN: Final = "\n\n"  # pieces of a thought
@@ -78,7 +77,6 @@ class StreamReader:
         self._out: list[Event] = []
         self._open: dict[Key, _Open] = {}
         self._parts: list[Part] = []  # what began, without its words
-        self._whole: set[Key] = set()  # items that are done
         self._began = self._over = self._done = self._by_id = False
 
     def feed(self, frame: Frame) -> list[Event]:
@@ -137,7 +135,7 @@ class StreamReader:
         if not self._began:
             self._start(Response())
         if len(self._parts) >= MAX_PARTS:
-            raise FramingError(_TOO_MANY)
+            raise FramingError(f"an answer has more than {MAX_PARTS} parts")
         opened = self._open[key] = _Open(len(self._parts), way)
         self._parts.append(part)
         self._out.append(PartBegan(index=opened.index, part=part))
@@ -199,11 +197,6 @@ class StreamReader:
                 self._tell(opened, event.arguments or event.input or "")
 
     def _read_item(self, key: Key, item: Item) -> None:
-        if key in self._whole:
-            return
-        if len(self._whole) >= MAX_PARTS:
-            raise FramingError(_TOO_MANY)
-        self._whole.add(key)
         if item.type in CALLS:
             call = call_of(item)
             opened = self._begin_call(key, item)

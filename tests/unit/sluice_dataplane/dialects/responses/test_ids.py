@@ -118,7 +118,7 @@ def test_every_event_of_a_stream_shows_the_same_id() -> None:
     assert all(frame.raw.startswith(b"event: x\n") for frame in shown)
 
 
-@pytest.mark.parametrize("response_id", ["", "completed", "response", "no-digits-in-this-one", 7, None])
+@pytest.mark.parametrize("response_id", ["", "completed", "gpt-5", "12345678901", "no-digits-in-this-one", 7, None])
 def test_an_id_that_might_be_a_word_is_left_as_it_is(response_id: object) -> None:
     """Else other values of the answer would change with it."""
     body = json.dumps({"id": response_id, "object": "response", "status": "completed", "user": ""}).encode()

@@ -222,9 +222,11 @@ def test_only_the_first_choice_is_told() -> None:
         PartEnded(index=0, choice=1),
         ChoiceEnded(finish="length", choice=1),
     ]
-    events = [Began(), *one_by_one([Text(text="ab")]), *other, ChoiceEnded(finish="stop"), Ended()]
+    events = [Began(), *one_by_one([Text(text="ab")]), ChoiceEnded(finish="stop"), *other, Ended()]
+    response = accumulated(written(events))
 
-    assert accumulated(written(events))["status"] == "completed"
+    assert response["status"] == "completed"
+    assert [part["text"] for item in response["output"] for part in item["content"]] == ["ab"]
 
 
 def test_nothing_of_the_client_s_breaks_an_event() -> None:
