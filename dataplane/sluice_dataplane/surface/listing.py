@@ -13,8 +13,9 @@ _GEMINI_METHODS: Final = ["generateContent", "streamGenerateContent", "countToke
 
 
 def visible(table: Table, key: Key) -> list[str]:
-    """The names *key* may ask for, sorted; patterns stand as they are (``openai/*``)."""
-    names = [*table.models, *(f"{prefix}*" for prefix, _ in table.patterns)]
+    """The names *key* may ask for, sorted; patterns stand as they are (``openai/*``), a provider's own routes not."""
+    named = [name for name, model in table.models.items() if not model.passthrough]
+    names = [*named, *(f"{prefix}*" for prefix, _ in table.patterns)]
     return sorted(name for name in names if table.granted(key, name) is not None)
 
 

@@ -75,7 +75,7 @@ class _Converse:
 
 
 def _not_served() -> InvalidRequestError:
-    return InvalidRequestError("The gateway speaks Converse with providers only.", code="unsupported_endpoint")
+    return InvalidRequestError("The gateway speaks Converse with providers only.", code="endpoint_not_supported")
 
 
 CONVERSE: Final[Wire] = _Converse()
