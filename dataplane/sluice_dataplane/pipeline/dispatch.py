@@ -8,9 +8,11 @@ from typing import Final, Protocol
 import msgspec
 
 from sluice_contract.snapshot import Timeouts
+from sluice_dataplane.dialects.gemini.faults import retry_delay_s
+from sluice_dataplane.dialects.gemini.wire import GEMINI
 from sluice_dataplane.dialects.ways import Ceilings, Way, spoken
 from sluice_dataplane.errors import GatewayError, InvalidRequestError, UnavailableError, UpstreamFailedError
-from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan, UpstreamRequest
+from sluice_dataplane.exchange import Ask, Candidate, Exchange, Headers, Plan, UpstreamRequest
 from sluice_dataplane.pipeline.failures import Failure, failed, nobody, retry_after_ms, turned_away
 from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer, Upstreams
@@ -230,13 +232,15 @@ class Dispatcher:
     async def _turned_away(
         self, answer: UpstreamAnswer, way: Way, candidate: Candidate, number: int, attempts: Attempts
     ) -> Failure:
-        status = answer.status
+        status, headers = answer.status, answer.headers
+        if status in (429, 503) and way.back is GEMINI and not retry_after_ms(headers):
+            headers = (*headers, *_wait_in(await answer.read(MAX_ERROR_BYTES)))
         if status == 429:
-            rest_ms = retry_after_ms(answer.headers) or 1_000
+            rest_ms = retry_after_ms(headers) or 1_000
             self._health.rest(candidate.model, candidate.target, int(self._monotonic_ms()) + rest_ms)
         else:
             self._record(candidate, ok=status < 500)
-        failure = turned_away(status, answer.headers)
+        failure = turned_away(status, headers)
         if failure is not None:
             return failure
         attempts.over(None, billed=False)
@@ -254,6 +258,12 @@ def _way(exchange: Exchange, ask: Ask, candidate: Candidate, ceilings: Ceilings)
         raise InvalidRequestError(message, code="endpoint_not_supported", param="model")
     way = Way(exchange, ask, candidate, back)
     return way, way.request(ceilings)
+
+
+def _wait_in(body: bytes) -> Headers:
+    """The wait that an error of Google's asks for, as the header that all others have."""
+    delay_s = retry_delay_s(body)
+    return () if delay_s is None else (("retry-after-ms", str(int(delay_s * 1000))),)
 
 
 def media_type(answer: UpstreamAnswer) -> str:

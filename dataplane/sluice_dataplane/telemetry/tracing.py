@@ -4,7 +4,7 @@ Off unless an endpoint is set, and then nothing of OpenTelemetry is even importe
 GenAI semantic conventions (``gen_ai.*``), which are still marked as in development; they stand only here.
 """
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sluice_contract.usage import UsageRecord
 
@@ -71,8 +71,18 @@ class OtlpTracer:
         self._provider.shutdown()
 
 
+# gen_ai.operation.name of an endpoint; of any other, its own name.
+_OPERATIONS: Final = {
+    "completions": "text_completion",
+    "messages": "chat",
+    "responses": "chat",
+    "gemini": "generate_content",
+    "gemini_embeddings": "embeddings",
+}
+
+
 def _attributes(record: UsageRecord, provider: str) -> dict[str, Any]:
-    operation = "text_completion" if record.endpoint == "completions" else record.endpoint
+    operation = _OPERATIONS.get(record.endpoint, record.endpoint)
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": provider,

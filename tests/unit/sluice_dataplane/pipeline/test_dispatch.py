@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sluice_contract.quirks import OPENAI_PATHS
 from sluice_contract.snapshot import Credentials, Model, Retry, Target, Timeouts, Upstream
 from sluice_contract.snapshot import Health as HealthRule
 from sluice_dataplane.dialects.ways import Ceilings
@@ -17,6 +18,9 @@ from support.builders import exchange, key, model, table, upstream
 from support.rooms import Reply
 
 CONNECT = AttemptFailedError("refused", cause="ConnectFailure", sent=False)
+BODY = b'{"model":"echo","messages":[{"role":"user","content":"hi"}]}'
+MESSAGES = {"messages": "/messages"}
+GEMINI = {"gemini": "/models/{model}:generateContent"}
 SLOW = AttemptFailedError("slow", cause="Timeout", sent=True)
 GARBLED = AttemptFailedError("garbled", cause="Protocol", sent=True)
 
@@ -72,7 +76,12 @@ class Run:
     """One dispatcher over a model whose targets are named after the script's upstreams, in that order."""
 
     def __init__(
-        self, *, rules: dict[str, Any] | None = None, credential_id: str | None = None, **script: list[Any]
+        self,
+        *,
+        rules: dict[str, Any] | None = None,
+        credential_id: str | None = None,
+        paths: dict[str, dict[str, str]] | None = None,
+        **script: list[Any],
     ) -> None:
         self.upstreams = Scripted(**script)
         self.health = Health()
@@ -84,7 +93,10 @@ class Run:
         )
         self.table = table(
             models=(self.model,),
-            upstreams=tuple(upstream(id=name, credential_id=credential_id) for name in script),
+            upstreams=tuple(
+                upstream(id=name, credential_id=credential_id, paths=(paths or {}).get(name, OPENAI_PATHS))
+                for name in script
+            ),
             credentials=Credentials(values={"c": "sk-provider"}),
         )
         self.dispatcher = Dispatcher(
@@ -94,12 +106,12 @@ class Run:
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def send(self, *, stream: bool = False) -> Dispatched:
+    async def send(self, *, stream: bool = False, body: bytes = BODY) -> Dispatched:
         """One call through the dispatcher; what it acquired is released."""
         ask = Ask(model="echo", stream=stream)
         plan = self.dispatcher.available(resolve(self.table, Principal(key(), "c1"), ask, draw=lambda: 0.5))
         sent = await self.dispatcher.dispatch(
-            exchange(of=self.table), ask, plan, self.attempts, ceilings=Ceilings(None, 4096)
+            exchange(body, of=self.table), ask, plan, self.attempts, ceilings=Ceilings(None, 4096)
         )
         self.dispatcher.release(sent.candidate)
         return sent
@@ -333,3 +345,36 @@ async def test_who_is_set_aside_is_not_in_the_plan() -> None:
 
     run.health.rest(run.model, run.model.targets[1], 10_000)
     assert len(run.dispatcher.available(plan).candidates) == 2
+
+
+async def test_a_target_whose_api_cannot_say_it_is_passed_over() -> None:
+    """Another one is asked, in no further attempt; where none can, the client learns which field it is."""
+    body = BODY[:-1] + b',"seed":7}'
+    run = Run(a=[Reply()], b=[Reply()], paths={"a": MESSAGES})
+    sent = await run.send(body=body)
+    alone = Run(a=[Reply()], paths={"a": MESSAGES})
+    told = (await alone.told(body=body)).told
+
+    assert (sent.candidate.target.name, sent.attempts, run.upstreams.asked) == ("b", 1, ["b"])
+    assert (told.status, told.code, told.param) == (400, "unsupported_field", "seed")
+    assert (alone.upstreams.asked, alone.in_flight()) == ([], 0)
+
+
+async def test_a_target_without_the_call_is_passed_over() -> None:
+    """A provider of embeddings alone is no place for a chat."""
+    run = Run(a=[Reply()], paths={"a": {"embeddings": "/embeddings"}})
+
+    assert (await run.told()).told.code == "endpoint_not_supported"
+    assert run.upstreams.asked == []
+
+
+async def test_googles_wait_is_in_its_body() -> None:
+    """A target at its limit rests for as long as the error's details say, and the client is told as much."""
+    details = b'[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.07s"}]'
+    limit = Reply(429, b'{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":%b}}' % details)
+    run = Run(a=[limit], paths={"a": GEMINI}, rules={"retry": Retry(attempts=0)})
+    told = (await run.told()).told
+
+    assert ("retry-after", "35") in told.headers
+    assert run.health.summary([run.model], 34_000)[0].resting
+    assert not run.health.summary([run.model], 34_100)[0].resting
