@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -44,7 +44,17 @@ UPSTREAM_MODEL: Final = "every-small"
 PEPPER_HEX: Final = "5e" * 32
 
 
-def upstream_of(provider: EveryWire, wire: str, **fields: Any) -> Upstream:
+class Provider(Protocol):
+    """Who speaks every wire, each at a base URL of its own, for one credential."""
+
+    key: str
+
+    def url(self, scope: str, version: str = "") -> str:
+        """The base URL of the wire *scope*, with what comes before its paths."""
+        ...
+
+
+def upstream_of(provider: Provider, wire: str, **fields: Any) -> Upstream:
     """The upstream where *provider* speaks *wire* alone."""
     base: dict[str, Any] = {
         "id": f"up-{wire}",
@@ -63,7 +73,7 @@ def upstream_of(provider: EveryWire, wire: str, **fields: Any) -> Upstream:
 def model_of(wire: str, **fields: Any) -> Model:
     """The model ``m-<wire>``, served where that wire is spoken."""
     target = Target(name="t", upstream_id=f"up-{wire}", model=UPSTREAM_MODEL, price=PRICE)
-    return model(f"m-{wire}", **{"targets": (target,), **fields})
+    return model(fields.pop("name", f"m-{wire}"), **{"targets": (target,), **fields})
 
 
 def snapshot_of(provider: EveryWire, *more: Model, **fields: Any) -> Snapshot:

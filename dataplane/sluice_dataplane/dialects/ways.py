@@ -21,7 +21,7 @@ from sluice_dataplane.dialects.responses import ids
 from sluice_dataplane.dialects.seam import BackCodec, Edit, FrontCodec, Shown, Tally, To, Wire
 from sluice_dataplane.dialects.wires import BACKS, FRONTS, PREFERRED, WIRES
 from sluice_dataplane.errors import InvalidRequestError
-from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Headers, Route, UpstreamRequest
+from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Route, UpstreamRequest
 
 _SAFE: Final = "-._~"  # a model's name in a path: everything else is percent-encoded
 
@@ -53,7 +53,7 @@ class Way:
 
     # fmt: off
     __slots__ = (
-        "_ask", "_back_codec", "_candidate", "_exchange", "_free", "_front_codec", "_read", "back", "front",
+        "_ask", "_back_codec", "_candidate", "_exchange", "_free", "_front_codec", "_read", "back", "dropped", "front",
     )
     # fmt: on
 
@@ -68,6 +68,7 @@ class Way:
         if back != exchange.endpoint:
             self._front_codec, self._back_codec = FRONTS[exchange.endpoint], BACKS[back]
         self._read: Request | None = None
+        self.dropped: tuple[str, ...] = ()  # fields of the client's that were left out
         self._free: frozenset[str] = frozenset()  # tools of the client's that take plain text, sent as functions
 
     @property
@@ -93,10 +94,9 @@ class Way:
         else:
             body = self._translated(self._front_codec, self._back_codec, ceilings)
         route = exchange.route
+        headers = self.back.request_headers(exchange.headers, upstream.quirks)
         if route.content_type:
-            headers: Headers = (("content-type", route.content_type),)
-        else:
-            headers = self.back.request_headers(exchange.headers, upstream.quirks)
+            headers = (("content-type", route.content_type), *[each for each in headers if each[0] != "content-type"])
         return UpstreamRequest(route.method, _path(self.back.name, upstream, name, ask, route), headers, body)
 
     def _most(self, ceilings: Ceilings) -> int | None:
@@ -122,7 +122,9 @@ class Way:
             capabilities=candidate.target.capabilities,
             quirks=candidate.upstream.quirks,
         )
-        return back.write_request(request, to)
+        written = back.write_request(request, to)
+        self.dropped = tuple(dict.fromkeys(losses.dropped))
+        return written
 
     def _knows_free_tools(self) -> bool:
         """Whether the upstream has tools of plain text: OpenAI's own APIs do, what is compatible with them does not."""

@@ -17,7 +17,7 @@ from sluice_dataplane.dialects.passed.audio import SPEECH, TRANSCRIPTIONS, TRANS
 from sluice_dataplane.dialects.passed.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
 from sluice_dataplane.dialects.passed.rankings import MODERATIONS, RERANK
 from sluice_dataplane.dialects.passed.texts import COMPLETIONS, EMBEDDINGS
-from sluice_dataplane.dialects.passed.through import PASSTHROUGH
+from sluice_dataplane.dialects.passed.through import PASSTHROUGH, SENT
 from sluice_dataplane.dialects.responses.codec import RESPONSES_CODEC
 from sluice_dataplane.dialects.responses.kept import RESPONSE
 from sluice_dataplane.dialects.responses.tokens import RESPONSES_COMPACT, RESPONSES_TOKENS
@@ -75,4 +75,4 @@ BACKS: Final[Mapping[Endpoint, BackCodec]] = {
 }
 
 # Headers of clients that some wire passes on.
-SENT_ON: Final = ("anthropic-version", "anthropic-beta")
+SENT_ON: Final = SENT

@@ -115,7 +115,8 @@ class Pipeline:
         meter = Meter(generates=generates, input_tokens=demand.bound.likely, most_output_tokens=most)
         if sent.chunks is not None:
             chunks, media = self._relay(exchange, ask, sent, meter, tab)
-            return Answer(sent.answer.status, (("content-type", media), *_STREAMED, *admitted.headers), chunks=chunks)
+            headers = (("content-type", media), *_STREAMED, *admitted.headers, *_left_out(sent))
+            return Answer(sent.answer.status, headers, chunks=chunks)
         if ask.stream:  # it is answered in one piece: what came of it before we die says nothing of what it costs
             parts.ledger.saw(tab.hold_id, 0, stalled=True)
         try:
@@ -141,7 +142,7 @@ class Pipeline:
             raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
         parts.dispatcher.finished(sent.candidate, ok=True)
         tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter))
-        return Answer(sent.answer.status, (*_plain_type(sent), *admitted.headers), told)
+        return Answer(sent.answer.status, (*_plain_type(sent), *admitted.headers, *_left_out(sent)), told)
 
     def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> tuple[Chunks, str]:
         """A streamed answer, and its media type."""
@@ -237,3 +238,9 @@ def _unanswered(error: NotDispatchedError) -> Result:
 def _plain_type(sent: Dispatched) -> Headers:
     """The content type of a plain answer: JSON, unless its form can be chosen by the client."""
     return (("content-type", media_type(sent.answer)),) if sent.way.front.name in _ANY_FORM else _JSON
+
+
+def _left_out(sent: Dispatched) -> Headers:
+    """What tells the client which of its fields its answer does without."""
+    dropped = sent.way.dropped
+    return (("x-sluice-dropped", ", ".join(dropped)[:1024].encode("ascii", "replace").decode()),) if dropped else ()

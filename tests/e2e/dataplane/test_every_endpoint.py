@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from support.builders import SECRET, digest_of, key
-from support.wire_plane import UPSTREAM_MODEL, WireBench, snapshot_of, wire_bench
+from support.wire_plane import UPSTREAM_MODEL, WireBench, model_of, snapshot_of, wire_bench
 from support.wires.others import PNG, SOUND
 
 BEARER = {"authorization": f"Bearer {SECRET}"}
@@ -194,6 +194,20 @@ async def test_a_providers_own_route_is_off_unless_allowed(tmp_path: Path) -> No
         assert [record.endpoint for record in records] == ["passthrough"] * 2
         assert [record.cost_nusd >= 7_000 for record in records] == [True, True]
         assert records[1].usage.input == bench.provider.bills[-1].used.input
+
+
+async def test_an_answer_says_what_it_does_without(tmp_path: Path) -> None:
+    """A field that was left out is named in a header, plain and streamed; one that passes is not."""
+    async with wire_bench(tmp_path, model_of("messages", name="lenient", uid="u", drop_unsupported=True)) as bench:
+        chat = {"messages": [{"role": "user", "content": "#do say Hi"}], "seed": 7}
+        answers = [
+            await bench.plane.post("/v1/chat/completions", {"model": "lenient", **chat}),
+            await bench.plane.post("/v1/chat/completions", {"model": "lenient", "stream": True, **chat}),
+            await bench.plane.post("/v1/chat/completions", {"model": "m-chat", **chat}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [answer.headers.get("x-sluice-dropped") for answer in answers] == ["seed", "seed", None]
 
 
 async def test_a_request_over_the_context_window_costs_nothing(tmp_path: Path) -> None:

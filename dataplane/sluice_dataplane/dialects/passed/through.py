@@ -12,8 +12,10 @@ from sluice_dataplane.dialects.passed.raw import RawFramer, RawWatcher
 from sluice_dataplane.dialects.passed.wire import PassedWire
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
 from sluice_dataplane.errors import UnknownRouteError
-from sluice_dataplane.exchange import Ask, Exchange
+from sluice_dataplane.exchange import Ask, Exchange, Headers
 
+# Of a client's headers; its content type goes along as well.
+SENT: Final = ("anthropic-version", "anthropic-beta", "openai-beta", "range")
 PREFIX: Final = "/passthrough/"  # of the name of the model that stands for a provider; no user's model begins so
 
 
@@ -30,6 +32,9 @@ class _Through(PassedWire):
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:  # noqa: ARG002  nothing in it is ours
         return body
+
+    def request_headers(self, client: Headers, quirks: tuple[str, ...]) -> Headers:  # noqa: ARG002  the seam's
+        return tuple([each for each in client if each[0] in SENT])
 
     def framer(self) -> Framer:
         return RawFramer()

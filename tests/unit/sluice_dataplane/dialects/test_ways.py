@@ -96,8 +96,10 @@ def test_what_a_wire_cannot_say_is_refused_by_the_clients_name() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         way(to, body).request(NO_CEILING)
     lenient = msgspec.structs.replace(to, model=msgspec.structs.replace(to.model, drop_unsupported=True))
-    sent = json.loads(way(lenient, body).request(NO_CEILING).body)
+    made = way(lenient, body)
+    sent = json.loads(made.request(NO_CEILING).body)
 
+    assert made.dropped == ("logit_bias",)
     assert (caught.value.code, caught.value.param) == ("unsupported_field", "logit_bias")
     assert "dropUnsupported" in caught.value.message
     assert sent == {"model": "a/b:c", "max_tokens": 5, "messages": sent["messages"]}
