@@ -66,9 +66,10 @@ def test_what_is_said_counts() -> None:
     """Each event that says something is counted, without its padding."""
     tally = _Tally()
     watcher = ConverseWatcher(tally)
-    for delta in ({"text": "abc"}, {"toolUse": {"input": "ab"}}, {"reasoningContent": {"text": "a"}}):
-        watcher.passes(_frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": delta, "p": "abcdef"}))
+    deltas = ({"text": "abc"}, {"toolUse": {"input": "ab"}}, {"reasoningContent": {"text": "a"}})
+    frames = [_frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": delta, "p": "abcdef"}) for delta in deltas]
 
+    assert all(watcher.passes(frame) for frame in frames)
     assert tally.seen == [3, 2, 1]
 
 
