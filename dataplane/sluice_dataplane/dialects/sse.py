@@ -12,6 +12,7 @@ from sluice_dataplane.dialects.frames import Frame, FramingError
 
 MAX_LINE_BYTES: Final = 1024 * 1024  # a line that never ends must not eat our memory
 MAX_EVENT_BYTES: Final = 4 * 1024 * 1024  # nor must an event
+MAX_PICTURE_BYTES: Final = 32 * 1024 * 1024  # both, where an event may hold a picture: 4096 × 4096 as PNG, in base64
 _BOM: Final = b"\xef\xbb\xbf"
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _RESCAN_BYTES: Final = 64 * 1024  # up to here an unfinished event is scanned anew with each chunk
@@ -136,3 +137,8 @@ def _data_of(event: bytes) -> bytes | None:
     lines = [line.partition(b":") for line in event.split(b"\n")]
     data = [value.removeprefix(b" ") for name, _, value in lines if name == b"data"]
     return b"\n".join(data) if data else None
+
+
+def picture_framer() -> SseFramer:
+    """A framer for wires whose events hold pictures."""
+    return SseFramer(max_line_bytes=MAX_PICTURE_BYTES, max_event_bytes=MAX_PICTURE_BYTES)

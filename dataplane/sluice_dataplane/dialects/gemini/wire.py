@@ -19,13 +19,12 @@ from sluice_dataplane.dialects.gemini.usage import reported_of
 from sluice_dataplane.dialects.gemini.watcher import GeminiWatcher
 from sluice_dataplane.dialects.parts import Parts
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
-from sluice_dataplane.dialects.sse import SseFramer
+from sluice_dataplane.dialects.sse import picture_framer
 from sluice_dataplane.errors import GatewayError, InvalidRequestError
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported, Route
 
 MAX_CHOICES: Final = 128
 MAX_CEILING: Final = 2**31
-MAX_EVENT_BYTES: Final = 32 * 1024 * 1024  # base64 of a picture of 4096 × 4096, as PNG
 _HEADERS: Final[Headers] = (("content-type", "application/json"),)
 # Google then chooses the model, and so the price.
 _UNPRICED: Final = ("routingConfig", "modelConfig", "modelSelectionConfig")
@@ -113,7 +112,7 @@ class GeminiWire:
 
     def framer(self) -> Framer:
         """Server-sent events: all streams are asked for as such.  A picture comes in one of them."""
-        return SseFramer(max_line_bytes=MAX_EVENT_BYTES, max_event_bytes=MAX_EVENT_BYTES)
+        return picture_framer()
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  usage is part of every chunk
         """What counts a stream."""

@@ -11,7 +11,7 @@ from sluice_dataplane.dialects.openai import usage
 from sluice_dataplane.dialects.openai.fields import read_ask, request_body
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher
-from sluice_dataplane.dialects.sse import SseFramer
+from sluice_dataplane.dialects.sse import picture_framer
 from sluice_dataplane.errors import GatewayError, error_body
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
 
@@ -63,7 +63,7 @@ class OpenAIWire:
 
     def framer(self) -> Framer:
         """Server-sent events."""
-        return SseFramer()
+        return picture_framer()
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:
         """Reads the usage chunk; the end is ``[DONE]``."""

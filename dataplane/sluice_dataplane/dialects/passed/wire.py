@@ -7,7 +7,7 @@ from sluice_dataplane.dialects.openai.usage import is_error
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.passed import usage
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher
-from sluice_dataplane.dialects.sse import SseFramer
+from sluice_dataplane.dialects.sse import picture_framer
 from sluice_dataplane.errors import GatewayError, error_body
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
 
@@ -55,7 +55,7 @@ class PassedWire:
 
     def framer(self) -> Framer:
         """Server-sent events."""
-        return SseFramer()
+        return picture_framer()
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  usage is never kept back here
         """Reads events whose type ends in ``.done`` or ``.completed``."""

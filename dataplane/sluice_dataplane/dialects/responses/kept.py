@@ -5,6 +5,8 @@ Source: the API reference (``GET``, ``DELETE /responses/{id}``, ``POST …/cance
 
 from typing import Final
 
+import msgspec
+
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.parts import PLAIN, Parts
@@ -12,6 +14,7 @@ from sluice_dataplane.dialects.responses.wire import ResponsesWire
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Reported
 
+_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOTHING: Final = Reported(TokenUsage())
 _ENDS: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"response.cancelled"')
 
@@ -31,7 +34,7 @@ class _KeptWire(ResponsesWire):
         return body
 
     def read_usage(self, body: bytes) -> Reported | None:
-        super().read_usage(body)  # raises where it is no answer
+        _object.decode(body)  # raises where it is no object; a response that failed is one
         return _NOTHING
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  nothing is kept back

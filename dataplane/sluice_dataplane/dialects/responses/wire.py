@@ -14,7 +14,7 @@ from sluice_dataplane.dialects.responses.parts import parts_of
 from sluice_dataplane.dialects.responses.usage import reported_of
 from sluice_dataplane.dialects.responses.watcher import StreamWatcher
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
-from sluice_dataplane.dialects.sse import SseFramer
+from sluice_dataplane.dialects.sse import picture_framer
 from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, members, said
 from sluice_dataplane.errors import GatewayError, error_body
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
@@ -112,7 +112,7 @@ class ResponsesWire(Wire):
 
     def framer(self) -> Framer:
         """Server-sent events."""
-        return SseFramer()
+        return picture_framer()
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  the last event always has it
         """The last event has the usage."""

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from sluice_dataplane.dialects.frames import Frame, FramingError
 from sluice_dataplane.dialects.sse import MAX_EVENT_BYTES, MAX_LINE_BYTES, SseFramer
+from sluice_dataplane.dialects.wires import WIRES
+from sluice_dataplane.exchange import Endpoint
 
 PIECES = st.sampled_from(
     [b"data: a", b"data:b", b"data", b"data:  c", b": ping", b"event: x", b"id", b"\xef\xbb\xbf", b"\n", b"\r", b"\r\n"]
@@ -159,3 +161,11 @@ def test_good_events_come_before_the_error() -> None:
         framer.feed(b"x")
     with pytest.raises(FramingError):
         framer.finish()
+
+
+@pytest.mark.parametrize("wire", ["chat", "responses", "gemini", "images"])
+def test_an_event_may_hold_a_picture(wire: Endpoint) -> None:
+    """Answers of these APIs have pictures in base64 in them, on one line."""
+    event = b"data: " + b"x" * (4 * MAX_LINE_BYTES) + b"\n\n"
+
+    assert WIRES[wire].framer().feed(event)[0].raw == event

@@ -12,10 +12,12 @@ BODY = b'{"id":"resp_1","object":"response","usage":{"input_tokens":5,"output_to
 
 def test_its_usage_was_billed_when_it_was_made() -> None:
     """Reading an answer again uses nothing, whatever usage stands in it."""
-    reported = RESPONSE.read_usage(BODY)
+    failed = b'{"id":"resp_1","status":"failed","error":{"code":"server_error"}}'
 
-    assert reported is not None
-    assert reported.usage == TokenUsage()
+    for body in (BODY, failed):
+        reported = RESPONSE.read_usage(body)
+        assert reported is not None
+        assert reported.usage == TokenUsage()
     with pytest.raises(ValueError, match=r"."):
         RESPONSE.read_usage(b"<html>")
 
