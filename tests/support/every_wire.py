@@ -158,7 +158,7 @@ class EveryWire:
         named = call.found.groupdict()
         match call.endpoint:
             case "models":
-                return _answer({"content-type": "application/json"}, _models(speaker.wire))
+                return _answer({"content-type": "application/json", "etag": '"1"'}, _models(speaker.wire))
             case "response":
                 return self._kept(call.request.method, named["id"])
             case "count_tokens":

@@ -35,6 +35,7 @@ from sluice_dataplane.usage.meter import Meter
 
 _JSON: Headers = (("content-type", "application/json"),)
 _STREAMED: Headers = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+_OF_FILES: Final = frozenset(("content-disposition", "content-range", "etag", "last-modified"))
 _ANY_FORM: Final = frozenset(("transcriptions", "translations", "passthrough"))
 
 STALLED_MS: Final = 1_000  # a client that has not read for so long has let an answer pile up
@@ -115,7 +116,7 @@ class Pipeline:
         meter = Meter(generates=generates, input_tokens=demand.bound.likely, most_output_tokens=most)
         if sent.chunks is not None:
             chunks, media = self._relay(exchange, ask, sent, meter, tab)
-            headers = (("content-type", media), *_STREAMED, *admitted.headers, *_left_out(sent))
+            headers = (("content-type", media), *_STREAMED, *admitted.headers, *_left_out(sent), *_passed_back(sent))
             return Answer(sent.answer.status, headers, chunks=chunks)
         if ask.stream:  # it is answered in one piece: what came of it before we die says nothing of what it costs
             parts.ledger.saw(tab.hold_id, 0, stalled=True)
@@ -244,3 +245,10 @@ def _left_out(sent: Dispatched) -> Headers:
     """What tells the client which of its fields its answer does without."""
     dropped = sent.way.dropped
     return (("x-sluice-dropped", ", ".join(dropped)[:1024].encode("ascii", "replace").decode()),) if dropped else ()
+
+
+def _passed_back(sent: Dispatched) -> Headers:
+    """What a provider says of a file besides its type."""
+    if sent.way.front.stream_type:
+        return ()
+    return tuple([each for each in sent.answer.headers if each[0] in _OF_FILES])

@@ -175,6 +175,7 @@ async def test_a_providers_own_route_is_off_unless_allowed(tmp_path: Path) -> No
         get = bench.plane.client.get
         listed = await get("/passthrough/platform/acme/models?limit=2", headers=BEARER)
         body = {"model": "anything", "input": "x"}
+        assert listed.headers["etag"] == '"1"'
         embedded = await bench.plane.post("/passthrough/platform/acme/embeddings", body)
         refused = [
             await bench.plane.post("/passthrough/platform/acme/moderations", {"input": "x"}),
