@@ -79,11 +79,19 @@ class Front:
         exchange = self._door.exchange(arrival, "chat", _headers(request), b"", request.remote or "")
         key = authenticate(exchange, now_ms=arrival.at_ms).key
         shape, name = listed
-        if shape == "openai" and any(name == "anthropic-version" for name, _ in exchange.headers):
-            shape = "anthropic"
+        if shape == "openai":
+            shape = _spoken_by(exchange.headers)
         if not name:
             return Answer(200, _JSON, listing.list_models(exchange.table, key, shape=shape))
         return Answer(200, _JSON, listing.show_model(exchange.table, key, name, shape=shape))
+
+
+def _spoken_by(headers: Headers) -> listing.Shape:
+    """Whose list a client of ``/v1/models`` expects: each family is told by a header that only its clients send."""
+    names = {name for name, _ in headers}
+    if "anthropic-version" in names:
+        return "anthropic"
+    return "gemini" if "x-goog-api-key" in names else "openai"
 
 
 def _headers(request: web.BaseRequest) -> Headers:

@@ -52,7 +52,8 @@ def _openai(table: Table, name: str) -> dict[str, object]:
 
 
 def _anthropic(name: str) -> dict[str, object]:
-    return {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
+    told = {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
+    return {**told, "lifecycle": "active"}
 
 
 def _gemini(table: Table, name: str) -> dict[str, object]:

@@ -170,15 +170,17 @@ async def test_the_root_answers_probes_of_clients(plane: RunningPlane) -> None:
 
 
 async def test_models_are_listed_in_the_callers_dialect(plane: RunningPlane) -> None:
-    """OpenAI's shape by default, Anthropic's for those who name a version; one model by name in both."""
+    """OpenAI's shape by default, Anthropic's for those who name a version, Google's for its own header; one by name."""
     headers = {"authorization": f"Bearer {SECRET}"}
     listed = (await plane.client.get("/v1/models", headers=headers)).json()
     anthropic = (await plane.client.get("/v1/models", headers={**headers, "anthropic-version": "2023-06-01"})).json()
+    google = (await plane.client.get("/v1/models", headers={"x-goog-api-key": SECRET})).json()
     one = await plane.client.get("/v1/models/openai/gpt-9", headers=headers)
     none = await plane.client.get("/v1/models/nope", headers=headers)
 
     assert [item["id"] for item in listed["data"]] == ["echo", "openai/*"]
     assert (anthropic["first_id"], anthropic["has_more"]) == ("echo", False)
+    assert [item["name"] for item in google["models"]] == ["models/echo", "models/openai/*"]
     assert one.json()["id"] == "openai/gpt-9"
     assert none.status_code == 404
 

@@ -31,7 +31,13 @@ def test_a_key_sees_what_it_may_ask_for() -> None:
         ("openai", {"id": "chat", "object": "model", "created": 0, "owned_by": "platform"}),
         (
             "anthropic",
-            {"type": "model", "id": "chat", "display_name": "chat", "created_at": "1970-01-01T00:00:00Z"},
+            {
+                "type": "model",
+                "id": "chat",
+                "display_name": "chat",
+                "created_at": "1970-01-01T00:00:00Z",
+                "lifecycle": "active",
+            },
         ),
         (
             "gemini",
