@@ -149,7 +149,7 @@ class Turn(_Value, frozen=True):
 class Tool(_Value, frozen=True):
     """A function that the client runs.  ``schema`` is its arguments' JSON Schema; ``free``: it takes plain text.
 
-    ``grammar`` is a free tool's ``format``, as the client gave it.
+    ``grammar`` is what a free tool's text must follow: an object of ``type``, ``syntax`` and ``definition``.
     """
 
     name: str

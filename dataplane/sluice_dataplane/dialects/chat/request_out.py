@@ -6,7 +6,10 @@ Fields go out only where they say something, since every server refuses others; 
 
 from typing import Final
 
+import msgspec
+
 from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
+from sluice_dataplane.dialects.chat.tools_in import Grammar
 from sluice_dataplane.dialects.chat.turns_out import write_turns
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Format, Reasoning, Request, Tool, ToolChoice
 from sluice_dataplane.dialects.seam import To
@@ -14,6 +17,7 @@ from sluice_dataplane.dialects.values import encoder
 
 _TIERS: Final = frozenset(("auto", "default", "flex", "scale", "priority", "fast"))
 _SAME_TIERS: Final = {"standard_only": "default", "standard": "default"}
+_grammar: Final = msgspec.json.Decoder(Grammar)
 _FORMAT_NAME: Final = "answer"  # OpenAI's API must have one
 # What a budget of thinking is in words, up to so many tokens; of the words that there are, all models know these.
 _EFFORTS: Final[tuple[tuple[int, Effort], ...]] = ((2048, "low"), (8192, "medium"))
@@ -163,10 +167,18 @@ def _tool(tool: Tool) -> dict[str, object]:
         described["description"] = tool.description
     if tool.free:
         if tool.grammar is not None:
-            described["format"] = tool.grammar
+            described["format"] = _grammar_of(tool.grammar)
         return {"type": "custom", "custom": described}
     if tool.schema != EMPTY_OBJECT:
         described["parameters"] = tool.schema
     if tool.strict is not None:
         described["strict"] = tool.strict
     return {"type": "function", "function": described}
+
+
+def _grammar_of(form: msgspec.Raw) -> object:
+    """*form*, which is flat in the Responses API, as it is nested here."""
+    try:
+        return {"type": "grammar", "grammar": _grammar.decode(form)}
+    except ValueError:
+        return form

@@ -10,7 +10,7 @@ import msgspec
 from sluice_dataplane.dialects.chat.edge import beyond_translation, decode, invalid, unread_object
 from sluice_dataplane.dialects.chat.parts_in import CacheControl, cache_of
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Format, Tool, ToolChoice
-from sluice_dataplane.dialects.values import ABSENT, said
+from sluice_dataplane.dialects.values import ABSENT, raw, said
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -21,10 +21,22 @@ class _Function(msgspec.Struct, gc=False):
     cache_control: CacheControl | None = None
 
 
+class Grammar(msgspec.Struct, gc=False):
+    """What the input of a custom tool must follow."""
+
+    syntax: str
+    definition: str
+
+
+class _Input(msgspec.Struct, gc=False):
+    type: str
+    grammar: Grammar | None = None
+
+
 class _Custom(msgspec.Struct, gc=False):
     name: str
     description: str | None = None
-    format: msgspec.Raw = ABSENT
+    format: _Input | None = None
 
 
 class _Tool(msgspec.Struct, gc=False):
@@ -76,15 +88,15 @@ _format: Final = msgspec.json.Decoder(_Format)
 OLD_PLACE: Final = "functions["  # where tools stand whose calls are answered as they were before there were tools
 
 
-def read_tools(raw: msgspec.Raw, functions: msgspec.Raw) -> tuple[Tool, ...]:
+def read_tools(given: msgspec.Raw, functions: msgspec.Raw) -> tuple[Tool, ...]:
     """The tools in ``tools`` and ``functions``.
 
     Raises:
         InvalidRequestError: one cannot be understood, or is run by OpenAI itself; names the field.
     """
     read: list[Tool] = []
-    if said(raw):
-        tools = decode(_tools, raw, "tools")
+    if said(given):
+        tools = decode(_tools, given, "tools")
         for number, tool in enumerate(tools):
             read.append(_tool(tool, f"tools[{number}]"))
     if said(functions):
@@ -97,12 +109,12 @@ def read_tools(raw: msgspec.Raw, functions: msgspec.Raw) -> tuple[Tool, ...]:
 def _tool(tool: _Tool, at: str) -> Tool:
     if tool.type == "custom" and tool.custom is not None:
         custom = tool.custom
-        grammar = unread_object(custom.format, f"{at}.custom.format")
+        grammar = custom.format.grammar if custom.format is not None else None
         return Tool(
             name=custom.name,
             description=custom.description or "",
             free=True,
-            grammar=grammar,
+            grammar=None if grammar is None else raw({"type": "grammar", **msgspec.structs.asdict(grammar)}),
             cache=cache_of(tool.cache_control),
             at=at,
         )
@@ -126,15 +138,15 @@ def _of_function(tool: _Tool, function: _Function, at: str) -> Tool:
     )
 
 
-def read_tool_choice(raw: msgspec.Raw, old: msgspec.Raw, parallel: bool | None) -> ToolChoice | None:  # noqa: FBT001
+def read_tool_choice(given: msgspec.Raw, old: msgspec.Raw, parallel: bool | None) -> ToolChoice | None:  # noqa: FBT001
     """What ``tool_choice``, ``function_call`` and ``parallel_tool_calls`` say together; None where it is nothing.
 
     Raises:
         InvalidRequestError: it cannot be understood; names the field.
     """
     one = False if parallel is False else None
-    if said(raw):
-        choice = decode(_choice, raw, "tool_choice")
+    if said(given):
+        choice = decode(_choice, given, "tool_choice")
         read = _of_word(choice, "tool_choice") if isinstance(choice, str) else _of_object(choice)
     elif said(old):
         named = decode(_old_choice, old, "function_call")
@@ -172,15 +184,15 @@ def _of_object(choice: _Choice) -> ToolChoice:
     return ToolChoice(mode="any" if allowed.mode == "required" else "auto", allowed=tuple(names))
 
 
-def read_format(raw: msgspec.Raw) -> Format | None:
+def read_format(given: msgspec.Raw) -> Format | None:
     """The form that ``response_format`` asks for; None for text.
 
     Raises:
         InvalidRequestError: it cannot be understood, or no other API has its like; names the field.
     """
-    if not said(raw):
+    if not said(given):
         return None
-    asked = decode(_format, raw, "response_format")
+    asked = decode(_format, given, "response_format")
     if asked.type == "text":
         return None
     if asked.type == "json_object":

@@ -60,7 +60,7 @@ def _merged(turns: Iterable[Turn]) -> list[tuple[Role, str, list[Part]]]:
     """*turns* with those of one speaker in a row as one."""
     merged: list[tuple[Role, str, list[Part]]] = []
     for turn in turns:
-        if merged and merged[-1][:2] == (turn.role, turn.name) and turn.role not in _INSTRUCTIONS:
+        if merged and merged[-1][:2] == (turn.role, turn.name):
             merged[-1][2].extend(turn.parts)
         else:
             merged.append((turn.role, turn.name, list(turn.parts)))
@@ -75,7 +75,7 @@ def _words(parts: Iterable[Part], to: To, between: str) -> str:
     words: list[str] = []
     for part in parts:
         if not isinstance(part, Text):
-            raise to.losses.refuse(getattr(part, "at", "messages"), "only text can stand here for this provider")
+            raise to.losses.refuse(getattr(part, "at", "turns"), "only text can stand here for this provider")
         words.append(part.text)
     return between.join(words)
 
@@ -95,7 +95,7 @@ def _assistant(parts: Iterable[Part], name: str, to: To) -> list[Message]:
         elif isinstance(part, Thinking):
             thought.append(part)
         else:
-            raise to.losses.refuse(getattr(part, "at", "messages"), f"in the assistant's turn {_NOTHING_LIKE_IT}")
+            raise to.losses.refuse(getattr(part, "at", "turns"), f"in the assistant's turn {_NOTHING_LIKE_IT}")
     if not (words or refusals or calls):
         return []
     message = _named("assistant", name, {"content": "\n".join(words) if words else None})
@@ -165,20 +165,20 @@ def _part(part: Part, to: To) -> Message:
         return _document(part, to)
     if isinstance(part, Audio):
         return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
-    raise to.losses.refuse(part.at or "messages", _NOTHING_LIKE_IT)
+    raise to.losses.refuse(part.at or "turns", _NOTHING_LIKE_IT)
 
 
 def _image(image: Image, to: To) -> Message:
     if to.capabilities.vision is False:
-        raise to.losses.refuse(image.at or "messages", "this model does not see images")
+        raise to.losses.refuse(image.at or "turns", "this model does not see images")
     if image.file_id:
-        raise to.losses.refuse(image.at or "messages", "an image that another provider keeps cannot be sent")
+        raise to.losses.refuse(image.at or "turns", "an image that another provider keeps cannot be sent")
     url = image.url or data_url(image.media_type, image.data)
     return {"type": "image_url", "image_url": {"url": url, "detail": image.detail} if image.detail else {"url": url}}
 
 
 def _document(document: Document, to: To) -> Message:
-    place = document.at or "messages"
+    place = document.at or "turns"
     if document.citations:
         to.losses.lose(f"{place}.citations")
     if document.text:

@@ -91,3 +91,11 @@ def test_whole_message_in_a_stream_is_read() -> None:
     whole = msgspec.json.decode(b'{"message":{"content":"a"},"finish_reason":"stop"}', type=Choice)
 
     assert kinds(whole) == ["Text", "Delta", "PartEnded", "ChoiceEnded"]
+
+
+def test_chances_are_of_the_words_they_came_with() -> None:
+    """A refusal's tokens are told with the refusal."""
+    refusal = piece({"refusal": "no"}, logprobs={"refusal": [{"token": "no", "logprob": -1}]})
+    delta = told(StreamedChoice(0).feed(refusal))[1]
+
+    assert [chance["token"] for chance in delta["logprobs"]] == ["no"]

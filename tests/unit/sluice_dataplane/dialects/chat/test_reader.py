@@ -101,3 +101,10 @@ def test_beginning_waits_for_an_answer() -> None:
     azure = {"id": "", "model": "", "choices": [], "prompt_filter_results": []}
 
     assert read(azure, chunk(model="m"), finish=False)[0] == {"is": "Began", "id": "x", "model": "m"}
+
+
+def test_tier_may_stand_in_the_usage() -> None:
+    """Some servers say there which tier they served."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "service_tier": "priority"}
+
+    assert last(chunk(finish="stop", usage=usage), b"[DONE]")["service_tier"] == "priority"

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
@@ -162,3 +163,15 @@ def test_biases_are_whole_numbers_where_they_can_be() -> None:
     assert b"-100," in write_request(
         Request(logit_bias={"1": -100.0, "2": 0.5}), To(model="m", losses=Losses(allowed=False), usual_ceiling=1)
     )
+
+
+def test_grammar_of_a_tool_is_nested_here() -> None:
+    """What the Responses API says flat is nested in this one; what is no grammar goes as it is."""
+    flat = msgspec.Raw(b'{"type":"grammar","syntax":"lark","definition":"start: x"}')
+    tools = (
+        Tool(name="f", free=True, grammar=flat),
+        Tool(name="g", free=True, grammar=msgspec.Raw(b'{"type":"text"}')),
+    )
+    forms = [tool["custom"]["format"] for tool in write(Request(tools=tools))["tools"]]
+
+    assert forms == [{"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: x"}}, {"type": "text"}]

@@ -129,6 +129,15 @@ def test_parts_that_cannot_be_sent_are_refused(role: Role, part: Part, capabilit
     assert caught.value.param == "p"
 
 
+def test_part_without_a_place_is_named_by_the_clients_turns() -> None:
+    """A wire that has no places in its body has its own name for turns."""
+    to = To(model="m", losses=Losses(allowed=True, names={"turns": "contents"}), usual_ceiling=1)
+
+    with pytest.raises(InvalidRequestError) as caught:
+        write_turns([turn("user", Image(file_id="f"))], to)
+    assert caught.value.param == "contents"
+
+
 def test_citations_that_are_asked_for_are_a_loss() -> None:
     """A document that is to be cited is sent only where losing that is allowed."""
     cited = turn("user", Document(text="a", citations=True, at="p"))
