@@ -180,9 +180,7 @@ def _reasoning(thinking: shapes.Thinking | None, effort: str | None) -> Reasonin
     if thinking.type == "disabled":
         return Reasoning(enabled=False, effort=words)
     if thinking.type == "enabled":
-        return Reasoning(effort=words, budget=thinking.budget_tokens, shown=_shown(thinking))
-    return Reasoning(effort=words, adaptive=True, shown=_shown(thinking))
-
-
-def _shown(thinking: shapes.Thinking) -> bool | None:
-    return None if thinking.display is None else thinking.display != "omitted"
+        # The models that take a budget show their thoughts unless told not to; those that decide themselves do not.
+        return Reasoning(effort=words, budget=thinking.budget_tokens, shown=thinking.display != "omitted")
+    shown = None if thinking.display is None else thinking.display != "omitted"
+    return Reasoning(effort=words, adaptive=True, shown=shown)

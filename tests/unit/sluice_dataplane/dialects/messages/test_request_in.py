@@ -89,7 +89,7 @@ def test_the_client_hears_of_its_own_fields() -> None:
         ({"type": "disabled"}, "low", Reasoning(enabled=False, effort="low")),
         ({"type": "adaptive"}, "max", Reasoning(adaptive=True, effort="max")),
         ({"type": "between_tools"}, None, Reasoning(adaptive=True)),
-        ({"type": "enabled", "budget_tokens": 2000}, None, Reasoning(budget=2000)),
+        ({"type": "enabled", "budget_tokens": 2000}, None, Reasoning(budget=2000, shown=True)),
         ({"type": "enabled", "budget_tokens": 2000, "display": "omitted"}, None, Reasoning(budget=2000, shown=False)),
     ],
 )
