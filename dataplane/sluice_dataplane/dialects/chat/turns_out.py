@@ -75,7 +75,7 @@ def _words(parts: Iterable[Part], to: To, between: str) -> str:
     words: list[str] = []
     for part in parts:
         if not isinstance(part, Text):
-            raise to.losses.refuse(getattr(part, "at", "turns"), "only text can stand here for this provider")
+            raise to.losses.refuse(getattr(part, "at", "") or "turns", "only text can stand here for this provider")
         words.append(part.text)
     return between.join(words)
 
@@ -95,7 +95,7 @@ def _assistant(parts: Iterable[Part], name: str, to: To) -> list[Message]:
         elif isinstance(part, Thinking):
             thought.append(part)
         else:
-            raise to.losses.refuse(getattr(part, "at", "turns"), f"in the assistant's turn {_NOTHING_LIKE_IT}")
+            raise to.losses.refuse(getattr(part, "at", "") or "turns", f"in the assistant's turn {_NOTHING_LIKE_IT}")
     if not (words or refusals or calls):
         return []
     message = _named("assistant", name, {"content": "\n".join(words) if words else None})

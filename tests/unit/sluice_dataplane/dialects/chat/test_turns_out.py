@@ -134,7 +134,7 @@ def test_part_without_a_place_is_named_by_the_clients_turns() -> None:
     to = To(model="m", losses=Losses(allowed=True, names={"turns": "contents"}), usual_ceiling=1)
 
     with pytest.raises(InvalidRequestError) as caught:
-        write_turns([turn("user", Image(file_id="f"))], to)
+        write_turns([turn("assistant", Image(url="https://e/x.png"))], to)
     assert caught.value.param == "contents"
 
 
