@@ -24,7 +24,7 @@ from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.authenticate import authenticate
 from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError, media_type
-from sluice_dataplane.pipeline.keep import keeping, kept_plan, where_kept
+from sluice_dataplane.pipeline.keep import KEEPING, keeping, kept_plan, where_kept
 from sluice_dataplane.pipeline.read import read
 from sluice_dataplane.pipeline.relay import Arrayed, NoAnswerError, Relay, StreamEnd, Watch, whole
 from sluice_dataplane.pipeline.resolve import plan_for, resolve
@@ -74,8 +74,11 @@ class Pipeline:
         if exchange.endpoint == "response":
             ask, plan = kept_plan(exchange, principal, ask)
         else:
-            ask = keeping(exchange, principal, ask)
-            plan = where_kept(resolve(exchange.table, principal, ask, draw=parts.draw), ask)
+            if exchange.endpoint in KEEPING:
+                ask = keeping(exchange, principal, ask)
+            plan = resolve(exchange.table, principal, ask, draw=parts.draw)
+            if ask.kept is not None:
+                plan = where_kept(plan, ask)
             plan = parts.dispatcher.available(plan)
         call = Call(exchange, principal, ask, now_ms)
         admitted = await self._admission.admit(call, plan, self._plan)
@@ -126,7 +129,10 @@ class Pipeline:
             parts.dispatcher.finished(sent.candidate, ok=False)
             if isinstance(error, NoAnswerError):
                 tab.over(billed=False)
-            tab.close(Result(error.status, "failed", sent.attempts, sent.candidate, code=error.code))
+            result = Result(error.status, "failed", sent.attempts, sent.candidate, code=error.code)
+            if not meter.silent:  # it is of no use, and told what it costs
+                result = _answered(error.status, "failed", sent.attempts, sent.candidate, meter)
+            tab.close(result)
             raise
         except asyncio.CancelledError:
             # The upstream answers and is paid for; only the client did not wait for it.
@@ -197,7 +203,11 @@ class _Stream:
         sent, meter = self._sent, self._meter
         if how != "aborted":
             self._parts.dispatcher.finished(sent.candidate, ok=how == "ok")
-        elif meter.reported is None and self._stalled():
+        if how == "failed":  # it is no answer, though it began like one: nobody charges for it
+            self._tab.over(billed=False)
+            self._tab.close(Result(200, how, sent.attempts, sent.candidate, code="upstream_error"))
+            return
+        if how == "aborted" and meter.reported is None and self._stalled():
             # What the upstream went on to generate lies unread in some buffer, or came nowhere: nobody knows how much.
             self._tab.close(Result(499, "aborted", sent.attempts, sent.candidate, code="client_gone"))
             return

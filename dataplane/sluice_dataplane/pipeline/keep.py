@@ -12,7 +12,7 @@ from sluice_dataplane.dialects.responses import ids
 from sluice_dataplane.errors import InvalidRequestError, UnknownResponseError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Keeping, Plan, Principal
 
-_KEEPING: Final = frozenset(("responses", "responses_tokens", "responses_compact"))
+KEEPING: Final = frozenset(("responses", "responses_tokens", "responses_compact"))
 
 
 def kept_plan(exchange: Exchange, principal: Principal, ask: Ask) -> tuple[Ask, Plan]:
@@ -33,7 +33,7 @@ def kept_plan(exchange: Exchange, principal: Principal, ask: Ask) -> tuple[Ask, 
 
 def keeping(exchange: Exchange, principal: Principal, ask: Ask) -> Ask:
     """*ask* with what is needed to give its response an id, and to find the response before it."""
-    if exchange.endpoint not in _KEEPING or not exchange.table.pepper:
+    if exchange.endpoint not in KEEPING or not exchange.table.pepper:
         return ask
     wrapped = ids.previous_of(exchange.body)
     if wrapped is None:
