@@ -17,7 +17,7 @@ from sluice_dataplane.dialects.conversation import (
     ToolCall,
 )
 from sluice_dataplane.dialects.messages.blocks_out import Block, arguments_object
-from sluice_dataplane.dialects.messages.marks import marked
+from sluice_dataplane.dialects.messages.marks import marked, proof_of_call
 from sluice_dataplane.dialects.messages.usage import written
 from sluice_dataplane.dialects.seam import Shown
 from sluice_dataplane.dialects.values import encoder
@@ -36,9 +36,12 @@ _REASONS: Final[dict[Finish, str]] = {
 
 def write_answer(answer: Answer, request: Request, shown: Shown) -> bytes:
     """*answer* in this wire's words; of several choices the first, since it knows only one."""
-    del request  # it repeats nothing of it
     choice = answer.choices[0] if answer.choices else Choice(parts=())
-    content = [block for number, part in enumerate(choice.parts) for block in _blocks(part, number, shown)]
+    content: list[Block] = []
+    for number, part in enumerate(choice.parts):
+        if isinstance(part, ToolCall) and (proof := proof_of_call(part, request)) is not None:
+            content.append(thought(proof))
+        content += _blocks(part, number, shown)
     message = {
         **head(answer.id, answer.model, shown),
         "content": content,

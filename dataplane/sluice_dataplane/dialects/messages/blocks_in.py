@@ -17,6 +17,7 @@ from sluice_dataplane.dialects.conversation import (
 )
 from sluice_dataplane.dialects.messages import shapes
 from sluice_dataplane.dialects.messages.fields import invalid
+from sluice_dataplane.dialects.messages.marks import calls_proven
 from sluice_dataplane.dialects.messages.thoughts import read_thought
 from sluice_dataplane.dialects.values import said, starts
 from sluice_dataplane.errors import InvalidRequestError
@@ -50,7 +51,7 @@ def parts_of(content: Blocks, at: str, beyond: list[str]) -> tuple[Part, ...]:
             beyond.append(place)
         else:
             found.append(part)
-    return tuple(found)
+    return tuple(calls_proven(found))
 
 
 def _part(block: shapes.Block, at: str, beyond: list[str]) -> Part | None:

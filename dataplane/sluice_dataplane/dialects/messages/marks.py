@@ -8,12 +8,13 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.conversation import Thinking
+from sluice_dataplane.dialects.conversation import Part, Request, Thinking, ToolCall
 from sluice_dataplane.dialects.values import items, members, raw
 
 ORIGIN: Final = "messages"
 MARK: Final = b'"sluice:'  # how such a signature begins in JSON
 _MARK: Final = "sluice"
+_CALL: Final = "call"  # in place of a wire: the proof is of the call that follows
 
 
 class _Proof(msgspec.Struct, gc=False):
@@ -38,6 +39,31 @@ def unmarked(proof: str) -> tuple[str, str, str]:
     if len(pieces) == 4 and pieces[0] == _MARK:
         return pieces[1], pieces[2], pieces[3]
     return ORIGIN, "", proof
+
+
+def proof_of_call(call: ToolCall, request: Request) -> Thinking | None:
+    """What stands before *call* where it is signed itself, as Gemini's are: a thought without words that carries it.
+
+    None where the client asked for no thinking, and so expects no block of it.
+    """
+    wanted = request.reasoning is not None and request.reasoning.enabled
+    return Thinking(signature=call.signature, origin=_CALL) if call.signature and wanted else None
+
+
+def calls_proven(parts: list[Part]) -> list[Part]:
+    """*parts* of a client's turn, with each such proof back at the call that it stands before."""
+    found: list[Part] = []
+    proof = ""
+    for part in parts:
+        if isinstance(part, Thinking) and part.origin == _CALL:
+            proof = part.signature
+            continue
+        if proof and isinstance(part, ToolCall):
+            found.append(msgspec.structs.replace(part, signature=proof))
+            proof = ""
+            continue
+        found.append(part)
+    return found
 
 
 def without_foreign(messages: msgspec.Raw) -> msgspec.Raw:

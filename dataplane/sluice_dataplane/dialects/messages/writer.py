@@ -22,7 +22,7 @@ from sluice_dataplane.dialects.events import (
 from sluice_dataplane.dialects.frames import FramingError
 from sluice_dataplane.dialects.messages.answers_out import citation, end, head, thought, tool_id
 from sluice_dataplane.dialects.messages.errors import TYPES
-from sluice_dataplane.dialects.messages.marks import ORIGIN, marked
+from sluice_dataplane.dialects.messages.marks import ORIGIN, marked, proof_of_call
 from sluice_dataplane.dialects.messages.usage import written
 from sluice_dataplane.dialects.seam import Shown
 from sluice_dataplane.dialects.values import encoder
@@ -35,12 +35,12 @@ class Writer:
     """See the seam."""
 
     __slots__ = (
-        *("_begun_with", "_blocks", "_choice", "_open", "_part", "_parts", "_shown", "_signed", "_started"),
-        *("_waiting", "_waits"),
+        *("_begun_with", "_blocks", "_choice", "_open", "_part", "_parts", "_request", "_shown", "_signed"),
+        *("_started", "_waiting", "_waits"),
     )
 
     def __init__(self, request: Request, shown: Shown) -> None:
-        del request  # it repeats nothing of it
+        self._request = request
         self._shown = shown
         self._started = False
         self._begun_with: TokenUsage | None = None
@@ -145,8 +145,11 @@ class Writer:
         self._parts.add(type(part))
         match part:
             case ToolCall():
+                proof = self._proof(part)
                 block = {"id": tool_id(part, event.index, self._shown), "name": part.name, "input": {}}
-                out = _event("content_block_start", index=self._blocks, content_block={"type": "tool_use", **block})
+                out = proof + _event(
+                    "content_block_start", index=self._blocks, content_block={"type": "tool_use", **block}
+                )
                 out += self._block_delta(type="input_json_delta", partial_json='{"input":"') if part.free else b""
                 return out + self._delta(part.arguments)
             case Thinking():
@@ -156,6 +159,20 @@ class Writer:
             case _:
                 block = {"type": "text", "text": ""}
                 return _event("content_block_start", index=self._blocks, content_block=block) + self._delta(part.text)
+
+    def _proof(self, call: ToolCall) -> bytes:
+        """A block before *call* that carries its signature, where there is one and the client takes it."""
+        carrier = proof_of_call(call, self._request)
+        if carrier is None:
+            return b""
+        index, block = self._blocks, {"type": "thinking", "thinking": "", "signature": ""}
+        self._blocks += 1
+        signed = {"type": "signature_delta", "signature": marked(carrier, carrier.signature)}
+        return (
+            _event("content_block_start", index=index, content_block=block)
+            + _event("content_block_delta", index=index, delta=signed)
+            + _event("content_block_stop", index=index)
+        )
 
     def _sign(self, signature: str) -> bytes:
         self._signed = True

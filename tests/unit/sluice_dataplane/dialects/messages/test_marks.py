@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_dataplane.dialects.conversation import Thinking
+from sluice_dataplane.dialects.conversation import Part, Reasoning, Request, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.messages.fields import read_ask, request_body
-from sluice_dataplane.dialects.messages.marks import marked, unmarked, without_foreign
+from sluice_dataplane.dialects.messages.marks import calls_proven, marked, proof_of_call, unmarked, without_foreign
 from sluice_dataplane.dialects.seam import Edit
 
 OWN = {"type": "thinking", "thinking": "t", "signature": "EqQB"}
@@ -58,3 +58,36 @@ def test_what_is_formed_otherwise_passes(messages: str) -> None:
     body = f'{{"model":"m","messages":{messages}}}'.encode()
 
     assert request_body(body, read_ask(body), Edit("m")) == body
+
+
+THINKS = Request(reasoning=Reasoning(adaptive=True))
+SIGNED = ToolCall(id="a:b", name="n", signature="EvcB:x")
+
+
+def test_a_call_that_is_signed_keeps_its_proof() -> None:
+    """Through a client that knows signatures of thoughts only, whatever else stands between them."""
+    carrier = proof_of_call(SIGNED, THINKS)
+    assert carrier is not None
+    origin, identity, proof = unmarked(marked(carrier, carrier.signature))
+    back: list[Part] = [
+        Thinking(origin=origin, id=identity, signature=proof),
+        Text(text="so"),
+        ToolCall(id="a:b", name="n"),
+    ]
+
+    assert calls_proven(back) == [Text(text="so"), SIGNED]
+
+
+def test_a_proof_is_of_one_call() -> None:
+    """The next call was not signed; what is left of a call that is gone is nobody's."""
+    proof = Thinking(origin="call", signature="s")
+    calls: list[Part] = [ToolCall(id=each, name="n") for each in "ab"]
+
+    assert calls_proven([proof, *calls, proof]) == [ToolCall(id="a", name="n", signature="s"), calls[1]]
+
+
+def test_who_asks_for_no_thinking_gets_no_block_of_it() -> None:
+    """Its code may not expect one; and a call that nobody signed needs none."""
+    assert proof_of_call(SIGNED, Request()) is None
+    assert proof_of_call(SIGNED, Request(reasoning=Reasoning(enabled=False))) is None
+    assert proof_of_call(ToolCall(id="a", name="n"), THINKS) is None

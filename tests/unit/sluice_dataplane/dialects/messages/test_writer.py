@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.conversation import Refusal, Request, Text, Thinking, ToolCall
+from sluice_dataplane.dialects.conversation import (
+    Answer,
+    Choice,
+    Reasoning,
+    Refusal,
+    Request,
+    Text,
+    Thinking,
+    ToolCall,
+)
 from sluice_dataplane.dialects.events import (
     Began,
     ChoiceEnded,
@@ -22,6 +31,7 @@ from sluice_dataplane.dialects.events import (
 )
 from sluice_dataplane.dialects.frames import FramingError
 from sluice_dataplane.dialects.messages import writer as writing
+from sluice_dataplane.dialects.messages.answers_out import write_answer
 from sluice_dataplane.dialects.messages.writer import Writer
 from sluice_dataplane.dialects.seam import Shown
 
@@ -184,3 +194,24 @@ def test_a_thought_s_signature_says_whose_it_is() -> None:
     signatures = [event["delta"]["signature"] for event in found if event["type"] == "content_block_delta"]
 
     assert signatures == ["sluice:gemini::c2ln", "sluice:chat::known"]
+
+
+def test_a_signed_call_has_its_proof_before_it() -> None:
+    """As a thought without words, whole before the call begins; plain answers have the same blocks."""
+    call = ToolCall(id="c", name="n", arguments="{}", signature="sig")
+    request = Request(reasoning=Reasoning(effort="low"))
+    writer = Writer(request, SHOWN)
+    streamed = events_of(
+        b"".join([writer.feed(each) for each in (Began(), PartBegan(index=0, part=call), PartEnded(index=0), Ended())])
+    )
+    answer = Answer(id="a", model="m", choices=(Choice(parts=(call,)),))
+    plain = json.loads(write_answer(answer, request, SHOWN))["content"]
+
+    blocks = [event["content_block"] for event in streamed if event["type"] == "content_block_start"]
+    assert [(block["type"], each["type"]) for block, each in zip(blocks, plain, strict=True)] == [
+        ("thinking", "thinking"),
+        ("tool_use", "tool_use"),
+    ]
+    deltas = [event["delta"] for event in streamed if event["type"] == "content_block_delta"]
+    assert deltas[0]["signature"] == plain[0]["signature"] == "sluice:call::sig"
+    assert [event["index"] for event in streamed if "index" in event] == [0, 0, 0, 1, 1, 1]
