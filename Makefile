@@ -32,10 +32,10 @@ run: $(VENV)/.standalone ## serve the manifests in DIR (default examples/quickst
 	@$(BIN)/sluice serve $(DIR) --host $(HOST) --port $(PORT) --admin-port $(ADMIN_PORT) $(ARGS)
 
 ##@ Check it
-.PHONY: test check lint types imports crds-check unit simulate e2e-dataplane e2e-cluster soak bench
+.PHONY: test check lint types imports crds-check unit simulate e2e-dataplane e2e-clients e2e-cluster soak bench
 test: tools $(VENV)/.dev ## everything, on a fresh Debian or Ubuntu: installs what is missing, checks, then all tests in one run
 	@$(MAKE) lint types imports crds-check cluster
-	@echo "== tests" && $(BIN)/pytest tests/unit tests/simulator tests/e2e/dataplane tests/e2e/cluster $(ARGS)
+	@echo "== tests" && $(BIN)/pytest tests/unit tests/simulator tests/e2e/dataplane tests/e2e/clients tests/e2e/cluster $(ARGS)
 
 check: tools $(VENV)/.dev ## lint, types, import contracts and unit tests: what to run before a commit
 	@$(MAKE) lint types imports crds-check unit
@@ -57,6 +57,9 @@ simulate: tools $(VENV)/.dev ## the money protocol under every fault, in simulat
 
 e2e-dataplane: tools $(VENV)/.dev ## a real data plane process, a real Redis, a scripted upstream
 	@$(BIN)/pytest tests/e2e/dataplane $(ARGS)
+
+e2e-clients: tools $(VENV)/.dev ## real SDKs and command lines against every wire; writes docs/compatibility.md
+	@$(BIN)/pytest tests/e2e/clients $(ARGS)
 
 e2e-cluster: tools $(VENV)/.dev cluster ## a real cluster: install, apply, call, observe
 	@$(BIN)/pytest tests/e2e/cluster $(ARGS)

@@ -1,4 +1,4 @@
-"""A provider that speaks every wire as the real ones do: a real HTTP server on a loopback port, for tests.
+"""A provider that speaks every wire as the real ones do: a real HTTP server on a port of this machine, for tests.
 
 ::
 
@@ -63,12 +63,12 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Billed(msgspec.Struct, frozen=True):
-    """One answer's usage as it was told; ``complete`` False: its stream broke, and nothing was told."""
+    """One answer's usage; ``told`` False: its stream broke before, or its form has no place for figures."""
 
     endpoint: str
     model: str
     used: Used
-    complete: bool = True
+    told: bool = True
 
 
 class _Call(msgspec.Struct):
@@ -84,9 +84,10 @@ class _Call(msgspec.Struct):
 class EveryWire:
     """The server; an async context manager.  ``models`` are scripts by a model's name (see support.wires.script)."""
 
-    def __init__(self, port: int = 0, *, key: str = "up-secret") -> None:
-        self.port = port
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", key: str = "up-secret") -> None:
+        self.host, self.port = host, port
         self.key = key
+        self.retiring: set[str] = set()  # credentials that are taken besides ``key``
         self.models: dict[str, str] = {}
         self.seen: deque[Seen] = deque(maxlen=MAX_SEEN)
         self.bills: deque[Billed] = deque(maxlen=MAX_SEEN)
@@ -103,11 +104,11 @@ class EveryWire:
     def url(self, scope: str, version: str = "") -> str:
         """A base URL; *scope* is a wire's name or ``all``, *version* what comes before its paths, as ``/v1``."""
         assert scope in SCOPES
-        return f"http://127.0.0.1:{self.port}/{scope}{version}"
+        return f"http://{self.host}:{self.port}/{scope}{version}"
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, self.host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -152,7 +153,7 @@ class EveryWire:
             given |= {headers.get("x-goog-api-key", ""), request.query.get("key", "")}
         elif wire != "converse":
             given.add(headers.get("api-key", ""))  # Azure's
-        return self.key in given
+        return bool({self.key, *self.retiring} & given)
 
     async def _answer(self, call: _Call, speaker: Speaker) -> web.StreamResponse:
         named = call.found.groupdict()
@@ -203,7 +204,7 @@ class EveryWire:
             kind = "application/json; charset=UTF-8"
         events = speaker.events(heard, reply)
         # On the bill before it is sent: whoever has the whole stream finds it there.
-        self.bills.append(Billed(call.endpoint, heard.model, reply.used, complete=not reply.breaks))
+        self.bills.append(Billed(call.endpoint, heard.model, reply.used, told=not reply.breaks))
         return await _stream(call.request, {"content-type": kind, **headers}, events)
 
     def _next(self) -> int:
@@ -213,7 +214,7 @@ class EveryWire:
     async def _told(self, call: _Call, told: others.Told) -> web.StreamResponse:
         if told.model.startswith("no-such"):
             return _answer(*self._speakers["chat"].error(Failure(404, f"model: {told.model}")), status=404)
-        self.bills.append(Billed(call.endpoint, told.model, told.used))
+        self.bills.append(Billed(call.endpoint, told.model, told.used, told.figures))
         if told.events is not None:
             return await _stream(call.request, {"content-type": told.content_type}, told.events)
         return _answer({"content-type": told.content_type}, told.body)

@@ -12,7 +12,6 @@ from support.clients.environments import CLIENTS as FOLDER
 from support.clients.environments import client_node, client_python, node_folder
 
 WIRES: Final = ("chat", "responses", "messages", "gemini", "converse")
-SCENARIOS: Final = ("chat", "stream", "tools", "thinking", "structured", "images", "errors", "count_tokens", "models")
 RUN_SECONDS: Final = 300.0
 _SCRIPTS: Final = FOLDER / "scripts"
 
@@ -27,6 +26,11 @@ class Client(msgspec.Struct, frozen=True):
     environment: str
     kind: Literal["python", "node", "claude", "codex"] = "python"
     arguments: tuple[str, ...] = ()
+    wires: tuple[str, ...] = WIRES  # that are tried behind the gateway
+
+    def model(self, wire: str) -> str:
+        """The name of its own model of that wire."""
+        return f"{self.name}-{wire}"
 
 
 CLIENTS: Final = (
@@ -50,6 +54,8 @@ CLIENTS: Final = (
     Client("ai-openai", "@ai-sdk/openai", "responses", "ai_sdk.mjs", "ai", "node", ("openai",)),
     Client("ai-anthropic", "@ai-sdk/anthropic", "messages", "ai_sdk.mjs", "ai", "node", ("anthropic",)),
     Client("ai-compatible", "@ai-sdk/openai-compatible", "chat", "ai_sdk.mjs", "ai", "node", ("compatible",)),
+    Client("openai-2-others", "openai (Python), other calls", "chat", "openai_others.py", "openai-2", wires=("chat",)),
+    Client("openai-3-others", "openai (Python), other calls", "chat", "openai_others.py", "openai-3", wires=("chat",)),
     Client("claude-code", "Claude Code", "messages", "claude_code.py", "claude-code", "claude"),
     Client("codex", "Codex CLI", "responses", "codex.py", "codex", "codex"),
 )
@@ -62,7 +68,7 @@ class Setup(msgspec.Struct, frozen=True):
     key: str
     models: tuple[str, ...]
     spent_key: str = ""
-    dropping: bool = False
+    gateway: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):

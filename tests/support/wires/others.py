@@ -18,13 +18,14 @@ SOUND = b"ID3\x04" + bytes(range(256)) * 64  # begins as MP3 does
 
 
 class Told(msgspec.Struct, frozen=True):
-    """An answer: whole, or as the pieces of a stream."""
+    """An answer: whole, or as the pieces of a stream.  ``figures``: it says what it used."""
 
     model: str
     used: Used
     content_type: str = "application/json"
     body: bytes = b""
     events: list[bytes] | None = None
+    figures: bool = True
 
 
 class _Completions(Strict):
@@ -163,7 +164,7 @@ def speech(body: bytes) -> Told:
     """Sound, in pieces."""
     asked = decoded(body, _Speech)
     chunks = [SOUND[i : i + 1000] for i in range(0, len(SOUND), 1000)]
-    return Told(asked.model, Used(tokens_of(asked.input)), "audio/mpeg", events=chunks)
+    return Told(asked.model, Used(tokens_of(asked.input)), "audio/mpeg", events=chunks, figures=False)
 
 
 def transcription(model: str, sound: bytes, form: dict[str, str]) -> Told:
@@ -171,7 +172,7 @@ def transcription(model: str, sound: bytes, form: dict[str, str]) -> Told:
     text = f"heard {len(sound)} bytes of sound"
     used = Used(20, tokens_of(text))
     if form.get("response_format", "json") in ("text", "srt", "vtt"):
-        return Told(model, used, "text/plain; charset=utf-8", text.encode() + b"\n")
+        return Told(model, used, "text/plain; charset=utf-8", text.encode() + b"\n", figures=False)
     usage = {
         "type": "tokens",
         "input_tokens": used.input,
