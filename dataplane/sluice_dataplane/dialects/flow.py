@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sluice_dataplane.dialects.events import Ended, Event, Failed
-from sluice_dataplane.dialects.frames import Frame
+from sluice_dataplane.dialects.frames import Frame, FramingError
 from sluice_dataplane.dialects.seam import Reader, Tally, Wire, Writer
 
 
@@ -22,13 +22,17 @@ class Flow(Protocol):
         """Whether the provider's end has come."""
         ...
 
-    failed: bool
+    @property
+    def failed(self) -> bool:
+        """Whether nobody needs to tell the client any more."""
+        ...
 
     def feed(self, chunk: bytes) -> bytes:
         """What the client gets for *chunk*; may be empty.
 
         Raises:
-            FramingError: the stream is not framed right, or something in it is over its limit.
+            FramingError: the stream is not framed right, or something in it is over its limit; what the client gets
+                for what came before that is in its ``passed``.
         """
         ...
 
@@ -40,7 +44,7 @@ class Flow(Protocol):
 class Passing:
     """The provider speaks the client's wire: its bytes pass, watched; *mask* writes ids of the gateway's into them."""
 
-    __slots__ = ("_framer", "_mask", "_tally", "_watcher", "failed")
+    __slots__ = ("_framer", "_mask", "_tally", "_watcher")
 
     def __init__(
         self, wire: Wire, tally: Tally, *, keep_usage: bool, mask: Callable[[Frame], bytes] | None = None
@@ -49,12 +53,16 @@ class Passing:
         self._watcher = wire.watcher(tally, keep_usage=keep_usage)
         self._tally = tally
         self._mask = mask
-        self.failed = False
 
     @property
     def ended(self) -> bool:
         """See :class:`Flow`."""
         return self._watcher.ended
+
+    @property
+    def failed(self) -> bool:
+        """See :class:`Flow`: the provider's own error has passed."""
+        return self._watcher.failed
 
     def feed(self, chunk: bytes) -> bytes:
         """Whole events only; see :class:`Flow`."""
@@ -79,7 +87,7 @@ def _raw(frame: Frame) -> bytes:
 class Translating:
     """The provider speaks another wire: its events are read, and written anew."""
 
-    __slots__ = ("_framer", "_reader", "_told", "_watcher", "_writer", "failed")
+    __slots__ = ("_failed", "_framer", "_reader", "_told", "_watcher", "_writer")
 
     def __init__(self, back: Wire, tally: Tally, reader: Reader, writer: Writer) -> None:
         self._framer = back.framer()
@@ -87,12 +95,17 @@ class Translating:
         self._reader = reader
         self._writer = writer
         self._told = False  # the client has the end
-        self.failed = False
+        self._failed = False
 
     @property
     def ended(self) -> bool:
         """See :class:`Flow`: once the client has the end, however much the provider still says."""
         return self._told
+
+    @property
+    def failed(self) -> bool:
+        """See :class:`Flow`."""
+        return self._failed
 
     def feed(self, chunk: bytes) -> bytes:
         """See :class:`Flow`."""
@@ -107,15 +120,19 @@ class Translating:
         out: list[bytes] = []
         for frame in frames:
             self._watcher.passes(frame)
-            out.append(self._write(self._reader.feed(frame)))
+            try:
+                out.append(self._write(self._reader.feed(frame)))
+            except FramingError as error:
+                error.passed = b"".join(out)
+                raise
         return b"".join(out)
 
     def _write(self, events: list[Event]) -> bytes:
         out: list[bytes] = []
         for event in events:
-            if self._told or self.failed:
+            if self._told or self._failed:
                 break  # nothing may follow the end
             out.append(self._writer.feed(event))
             self._told = isinstance(event, Ended)
-            self.failed = isinstance(event, Failed)
+            self._failed = isinstance(event, Failed)
         return b"".join(out)

@@ -6,7 +6,12 @@ import msgspec
 
 
 class FramingError(Exception):
-    """What comes is not framed right, or is over a limit; nothing after it can be trusted."""
+    """What comes is not framed right, or is over a limit; nothing after it can be trusted.
+
+    ``passed`` is what was made of what came before it, where somebody had begun to.
+    """
+
+    passed: bytes = b""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

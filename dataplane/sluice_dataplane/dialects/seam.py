@@ -48,9 +48,13 @@ class Tally(Protocol):
 
 
 class Watcher(Protocol):
-    """Watches one streamed answer go by.  ``ended``: its provider has said that it is whole."""
+    """Watches one streamed answer go by.
+
+    ``ended``: its provider has said that it is whole.  ``failed``: that it broke, in an event that is the client's.
+    """
 
     ended: bool
+    failed: bool
 
     def passes(self, frame: Frame) -> bool:
         """Count *frame*; whether the client gets it.  Only what the gateway itself asked for is kept back."""

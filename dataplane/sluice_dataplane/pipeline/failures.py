@@ -27,7 +27,9 @@ def turned_away(status: int, headers: Headers) -> Failure | None:
     if status == 429:
         told: GatewayError = RateLimitedError("The upstream's own rate limit is reached.", headers=_passed_on(headers))
         return Failure("RateLimited", told)
-    if status >= 500:
+    if status == 408:
+        return Failure("Timeout", UpstreamTimeoutError("The upstream timed out."))
+    if status >= 500 or status == 424:  # Bedrock and TGI: the model failed at what was asked
         return Failure("ServerError", _failing(status, headers))
     if status in (401, 403, 407):
         # Our credential was refused: that is between us and the provider, and no fault of the client's key.

@@ -4,6 +4,8 @@ Whoever holds the tab is told the end before the last bytes go out, so that a cl
 answer has also paid for it.
 """
 
+import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Literal
 
@@ -17,7 +19,9 @@ from sluice_dataplane.errors import GatewayError, UpstreamFailedError, UpstreamT
 from sluice_dataplane.upstream.seam import AttemptFailedError, UpstreamAnswer
 from sluice_dataplane.usage.meter import Meter
 
-StreamEnd = Literal["ok", "partial", "aborted"]
+# failed: its provider said so, and nothing else.
+StreamEnd = Literal["ok", "partial", "failed", "aborted"]
+_EVENTS: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")  # as no JSON and no HTML begins
 _BROKEN: Final = "The upstream broke off its answer."
 
 
@@ -43,10 +47,22 @@ async def whole(answer: UpstreamAnswer, wire: Wire, meter: Meter, *, limit_bytes
         meter.reported = wire.read_usage(body)
     except ValueError:
         message = "The upstream's answer is not a valid answer."
-        begun = wire.begins_answer(body)
+        begun = wire.begins_answer(body) or _is_stream(body, wire, meter)
         raise (UpstreamFailedError(message) if begun else NoAnswerError(message)) from None
     meter.saw_body(body)
     return body
+
+
+def _is_stream(body: bytes, wire: Wire, meter: Meter) -> bool:
+    """Whether *body* is a stream though no stream was asked for, or none was announced; *meter* has then counted it."""
+    if wire.stream_type == "text/event-stream" and not _EVENTS.match(body):
+        return False
+    framer, watcher = wire.framer(), wire.watcher(meter, keep_usage=True)
+    with contextlib.suppress(FramingError):
+        for frame in (*framer.feed(body), *framer.finish()):
+            if frame.data is not None:
+                watcher.passes(frame)
+    return not meter.silent
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -112,15 +128,15 @@ class Relay:
                 out = self._break_off(
                     UpstreamTimeoutError("The upstream stalled.") if timed_out else UpstreamFailedError(_BROKEN)
                 )
-            except FramingError:
-                out = self._break_off(UpstreamFailedError("The upstream's stream is not valid."))
+            except FramingError as error:
+                out = error.passed + self._break_off(UpstreamFailedError("The upstream's stream is not valid."))
             if out:
                 self._watch.saw(self._meter.output_tokens, True)  # noqa: FBT003  until the client asks for more
                 return out
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Let go of the upstream; a stream that had not ended was aborted by the client."""
+        """Let go of the upstream; a stream that had not ended was aborted by the client, unless it had failed."""
         self._tell_end("aborted")
         self._exhausted = True
         if not self._let_go:
@@ -141,7 +157,7 @@ class Relay:
     def _finish(self) -> bytes:
         """The upstream ended its body properly; before its answer was whole, that was too early."""
         out, complete = self._flow.finish()
-        if not complete and not self._ended:
+        if not (complete or self._ended):
             return out + self._break_off(UpstreamFailedError(_BROKEN))
         self._tell_end("ok")
         self._exhausted = True
@@ -153,12 +169,14 @@ class Relay:
             return b""  # after the end nothing is owed
         self._tell_end("partial")
         if self._flow.failed:
-            return b""  # the client knows
+            return b""  # the client knows: one error ends a stream
         return self._front.error_event(self._front.error_body(error, self._request_id))
 
     def _tell_end(self, how: StreamEnd) -> None:
         if not self._ended:
             self._ended = True
+            if self._flow.failed:
+                how = "failed" if self._meter.silent else "partial"
             self._watch.end(how)
 
 

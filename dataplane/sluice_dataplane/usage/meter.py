@@ -45,6 +45,11 @@ class Meter:
         self._delivered_bytes += len(body)
 
     @property
+    def silent(self) -> bool:
+        """Whether nothing came: nothing that was generated, and no word of use."""
+        return self.reported is None and self.begun is None and not self._delivered_events
+
+    @property
     def output_tokens(self) -> int:
         """What came so far, by its bytes and events; on the high side."""
         if not self._generates:

@@ -26,17 +26,19 @@ _event: Final = msgspec.json.Decoder(_Event)
 class ConverseWatcher:
     """See the seam.  ``ended`` once the usage has come, which is the stream's last word."""
 
-    __slots__ = ("_tally", "ended")
+    __slots__ = ("_tally", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._tally = tally
 
     def passes(self, frame: Frame) -> bool:
         """Count *frame*; all pass."""
-        if frame.data is None or frame.event in _SILENT or frame.event.startswith(("exception:", "error:")):
+        if frame.event.startswith(("exception:", "error:")):
+            self.failed = True
+        elif frame.data is None or frame.event in _SILENT:
             return True
-        if frame.event == "metadata":
+        elif frame.event == "metadata":
             self.ended = True
             self._tally.reported = event_usage(frame.data) or self._tally.reported
         else:

@@ -17,7 +17,6 @@ from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Reported
 
 MAX_REQUESTS: Final = 10_000  # in one batch; Google takes 100
 _FREE: Final = Reported(TokenUsage())
-_list: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 class _Count(wire.GeminiWire):
@@ -39,10 +38,12 @@ class _Count(wire.GeminiWire):
         """*body*, with the upstream's name of the model where it names one."""
         if b"model" not in body and b"\\u" not in body:
             return body
-        members = values.members.decode(body)
+        members = values.members_of(body)
         changed = members.pop("model", None) is not None
         for name in [name for name in members if camel_case(name) == "generateContentRequest"]:
-            request = values.members.decode(members[name])
+            if not values.said(members[name]):
+                continue
+            request = values.members_of(members[name])
             if _name_model(request, edit.model):
                 members[name] = values.raw(request)
                 changed = True
@@ -75,8 +76,9 @@ class _Embeddings(wire.GeminiWire):
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:  # noqa: ARG002  the seam's words
         """*body*, with the upstream's name of the model in each request of a batch, where Google wants it."""
-        members = values.members.decode(body)
-        changed = "model" in members and _name_model(members, edit.model)
+        members = values.members_of(body)
+        changed = values.may_repeat(body, (b'"model"', b'"requests"'))
+        changed = ("model" in members and _name_model(members, edit.model)) or changed
         if "requests" in members:
             requests = _requests(members["requests"])
             named = [_name_model(request, edit.model) for request in requests]
@@ -84,6 +86,10 @@ class _Embeddings(wire.GeminiWire):
                 members["requests"] = values.raw(requests)
                 changed = True
         return values.encoder.encode(members) if changed else body
+
+    def read_usage(self, body: bytes) -> Reported | None:
+        """What is told of its use.  Raises ValueError where *body* is no answer."""
+        return wire.usage_of(body)
 
     def begins_answer(self, data: bytes) -> bool:
         """Whether *data* is the beginning of an embedding."""
@@ -106,7 +112,11 @@ def _plain_ask(exchange: Exchange) -> Ask:
 
 
 def _requests(raw: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:
-    return [values.members.decode(raw)] if values.starts(raw, b"{") else _list.decode(raw)
+    if not values.said(raw):
+        return []
+    if values.starts(raw, b"{"):
+        return [values.members_of(raw)]
+    return [values.members_of(each) for each in values.items.decode(raw)]  # a list of objects, or it was refused before
 
 
 def _name_model(members: dict[str, msgspec.Raw], model: str) -> bool:

@@ -52,14 +52,13 @@ _blob: Final = msgspec.json.Decoder(_Blob)
 class GeminiWatcher:
     """Watches one streamed answer go by."""
 
-    __slots__ = ("_failed", "_finished", "_tally", "_unfinished", "ended")
+    __slots__ = ("_finished", "_tally", "_unfinished", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._unfinished: set[int] = set()
         self._finished = False
-        self._failed = False
-        self.ended = False
+        self.ended = self.failed = False
 
     def passes(self, frame: Frame) -> bool:
         """Count *frame*.  All of them are the client's."""
@@ -73,12 +72,13 @@ class GeminiWatcher:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._tally.saw_event(len(data))
             return
-        if chunk.error is not values.ABSENT:
-            self._failed = True
-        self._tally.saw_event(sum(self._see(each) for each in chunk.candidates or ()))
+        if values.said(chunk.error):
+            self.failed = True
+        if chunk.candidates or not self.failed:
+            self._tally.saw_event(sum(self._see(each) for each in chunk.candidates or ()))
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             self._finished = True
-        self.ended = self._finished and not self._unfinished and not self._failed
+        self.ended = self._finished and not self._unfinished and not self.failed
         if chunk.usage_metadata is not values.ABSENT:
             self._use(chunk.usage_metadata)
 

@@ -36,11 +36,17 @@ _OWNED: Final = re.compile(
 )
 
 
+class _Answer(msgspec.Struct, rename="camel", gc=False):
+    candidates: msgspec.Raw = values.ABSENT
+    prompt_feedback: msgspec.Raw = values.ABSENT
+
+
 class _WithUsage(msgspec.Struct, rename="camel", gc=False):
     usage_metadata: msgspec.Raw = values.ABSENT
     error: msgspec.Raw = values.ABSENT
 
 
+_answer: Final = msgspec.json.Decoder(_Answer)
 _with_usage: Final = msgspec.json.Decoder(_WithUsage)
 
 
@@ -98,9 +104,14 @@ class GeminiWire:
         """What a plain answer reports of its use.
 
         Raises:
-            ValueError: it is no JSON object, or an error in spite of its status.
+            ValueError: it is no JSON object, holds no answer, or is an error in spite of its status.
         """
-        return usage_of(body)
+        reported = usage_of(body)
+        if reported is None:
+            answer = _answer.decode(body)
+            if not (values.said(answer.candidates) or values.said(answer.prompt_feedback)):
+                raise ValueError("there is no answer in it")
+        return reported
 
     def begins_answer(self, data: bytes) -> bool:
         """Whether *data* is the beginning of an answer."""

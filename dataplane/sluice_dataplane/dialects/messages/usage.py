@@ -13,6 +13,7 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.messages.fields import tier
+from sluice_dataplane.dialects.values import said
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
@@ -68,6 +69,7 @@ class _Counts(msgspec.Struct, gc=False):
 
 class _Answer(msgspec.Struct, gc=False):
     type: Any = None
+    content: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
     error: Any = None
 
@@ -81,7 +83,7 @@ def answer_usage(body: bytes) -> Reported | None:
     """What a plain answer reports of its use; None if it reports nothing (or nothing that makes sense).
 
     Raises:
-        ValueError: the body is no JSON object at all, or is an error in spite of its status.
+        ValueError: the body is no JSON object at all, holds no answer, or is an error in spite of its status.
     """
     try:
         answer = _answer.decode(body)
@@ -89,6 +91,8 @@ def answer_usage(body: bytes) -> Reported | None:
         raise ValueError("it is nested too deep") from None
     if answer.type == "error" or (answer.error is not None and not bytes(answer.usage)):
         raise ValueError("an error came with a status of success")
+    if not (said(answer.content) or said(answer.usage)):
+        raise ValueError("there is no answer in it")
     usage = read(answer.usage)
     return None if usage is None else reported(usage)
 

@@ -14,7 +14,7 @@ from sluice_dataplane.dialects.seam import Tally
 from sluice_dataplane.dialects.values import ABSENT, length, members, said
 
 _UNSAID: Final = frozenset(("type", "id", "index"))  # of a block or delta: its envelope
-_SILENT: Final = frozenset(("ping", "content_block_stop", "message_stop", "error"))
+_SILENT: Final = frozenset(("ping", "content_block_stop"))
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -40,10 +40,10 @@ _stop: Final = msgspec.json.Decoder(_Stop)
 class Watcher:
     """See the seam.  Every event passes: the client of this wire gets all there is."""
 
-    __slots__ = ("_tally", "_used", "ended")
+    __slots__ = ("_tally", "_used", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._tally = tally
         self._used: wire_usage.Usage | None = None
 
@@ -72,6 +72,8 @@ class Watcher:
         elif kind == "message_stop":
             self.ended = True
             self._use(ABSENT, last=True)
+        elif kind == "error":
+            self.failed = True
         elif kind not in _SILENT:
             self._tally.saw_event(len(data))
 

@@ -13,11 +13,10 @@ import msgspec
 
 from sluice_contract.money import MAX_BUDGET_NUSD
 from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, said
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
-_NULL: Final = b"null"
-_ABSENT: Final = msgspec.Raw()
 _NANO: Final = Decimal(10**9)
 _TICKS_PER_NUSD: Final = 10  # xAI's tick is 10⁻¹⁰ USD
 
@@ -64,16 +63,18 @@ class _Usage(_Sums, gc=False):
     cache_creation: _CacheWrites | None = None
     reasoning_tokens: int | None = None
     service_tier: Any = None
-    cost: msgspec.Raw = _ABSENT
-    cost_details: msgspec.Raw = _ABSENT
+    cost: msgspec.Raw = ABSENT
+    cost_details: msgspec.Raw = ABSENT
     is_byok: Any = None
-    cost_in_usd_ticks: msgspec.Raw = _ABSENT
-    estimated_cost: msgspec.Raw = _ABSENT
+    cost_in_usd_ticks: msgspec.Raw = ABSENT
+    estimated_cost: msgspec.Raw = ABSENT
 
 
 class _WithUsage(msgspec.Struct, gc=False):
     usage: _Usage | None = None
     service_tier: Any = None
+    choices: msgspec.Raw = ABSENT
+    data: msgspec.Raw = ABSENT
     error: Any = None  # rare, and then small
 
 
@@ -90,7 +91,7 @@ class _Plain(msgspec.Struct, gc=False):
 
 class _Choice(msgspec.Struct, gc=False):
     delta: dict[str, msgspec.Raw] | None = None
-    text: msgspec.Raw = _ABSENT
+    text: msgspec.Raw = ABSENT
 
 
 class _Choices(msgspec.Struct, gc=False):
@@ -98,8 +99,8 @@ class _Choices(msgspec.Struct, gc=False):
 
 
 class _TotalCost(msgspec.Struct, gc=False):
-    total_cost: msgspec.Raw = _ABSENT
-    upstream_inference_cost: msgspec.Raw = _ABSENT
+    total_cost: msgspec.Raw = ABSENT
+    upstream_inference_cost: msgspec.Raw = ABSENT
 
 
 _NO_INPUTS: Final = _InputDetails()
@@ -113,20 +114,28 @@ _total_cost: Final = msgspec.json.Decoder(_TotalCost)
 _anything: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def answer_usage(body: bytes) -> Reported | None:
+def answer_usage(body: bytes, *, generates: bool = True) -> Reported | None:
     """What a plain answer reports of its use; None if it reports nothing (or nothing that makes sense).
 
+    What *generates* answers with choices, all else with data.
+
     Raises:
-        ValueError: the body is no JSON object at all, or is an error in spite of its status.
+        ValueError: the body is no JSON object at all, holds no answer, or is an error in spite of its status.
     """
     try:
         answer = _with_usage.decode(body)
     except msgspec.ValidationError:
         _anything.decode(body)  # an object whose usage is odd is an answer without usage
         return _only_sums(body)[0]
-    if answer.usage is None and answer.error is not None:
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if answer.usage is not None:
+        return _reported(answer.usage, answer.service_tier)
+    if answer.error is not None:
         raise ValueError("an error came with a status of success")
-    return None if answer.usage is None else _reported(answer.usage, answer.service_tier)
+    if not said(answer.choices if generates else answer.data):
+        raise ValueError("there is no answer in it")
+    return None
 
 
 def chunk_usage(data: bytes) -> tuple[Reported | None, bool]:
@@ -135,7 +144,7 @@ def chunk_usage(data: bytes) -> tuple[Reported | None, bool]:
         chunk = _chunk.decode(data)
     except msgspec.ValidationError:
         return _only_sums(data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None, False
     if chunk.usage is None:
         return None, False
@@ -150,7 +159,7 @@ def text_bytes(data: bytes) -> int:
     """
     try:
         choices = _choices.decode(data).choices
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return len(data)
     if choices is None:
         return len(data)
@@ -158,21 +167,12 @@ def text_bytes(data: bytes) -> int:
     for choice in choices:
         delta = choice.delta
         if delta is None:
-            found += _length(choice.text)
+            found += length(choice.text)
         else:
             for name, value in delta.items():
                 if name != "role":
-                    found += _length(value)
+                    found += length(value)
     return found
-
-
-def _length(raw: msgspec.Raw) -> int:
-    """The bytes of a value, without the quotes of a string; 0 for null and for what is not there."""
-    view = memoryview(raw)
-    length = len(view)
-    if length > 1 and view[0] == 0x22:
-        return length - 2
-    return 0 if length == 4 and bytes(view) == _NULL else length
 
 
 def begins_answer(data: bytes) -> bool:
@@ -183,16 +183,25 @@ def begins_answer(data: bytes) -> bool:
 def is_error(body: bytes) -> bool:
     """Whether *body* is a JSON object with an ``error`` that says something."""
     try:
-        return bytes(_anything.decode(body).get("error", _NULL)) != _NULL
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return said(_anything.decode(body).get("error"))
+    except UNREADABLE:
         return False
+
+
+def is_failure(data: bytes) -> bool:
+    """Whether one streamed event tells of an error, and of nothing else."""
+    try:
+        event = _anything.decode(data)
+    except UNREADABLE:
+        return False
+    return said(event.get("error")) and not said(event.get("choices"))
 
 
 def _only_sums(data: bytes) -> tuple[Reported | None, bool]:
     """Where details are not what we take them for, the sums may be."""
     try:
         plain = _plain.decode(data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None, False
     if plain.usage is None:
         return None, False
@@ -251,17 +260,17 @@ def _within(part: int, whole: int) -> int:
 
 def _cost(usage: _Usage) -> int | None:
     """What the provider says the answer costs, in nano-USD, rounded up."""
-    if usage.cost is not _ABSENT:
+    if usage.cost is not ABSENT:
         cost = _nusd(usage.cost)
         if cost is None:  # Perplexity itemises it
             return _nusd(_part_of(usage.cost).total_cost)
         if usage.is_byok is True:  # OpenRouter then names its fee only
             return cost + (_nusd(_part_of(usage.cost_details).upstream_inference_cost) or 0)
         return cost
-    if usage.cost_in_usd_ticks is not _ABSENT:
+    if usage.cost_in_usd_ticks is not ABSENT:
         ticks = _number(usage.cost_in_usd_ticks)
         return None if ticks is None else _whole(ticks / _TICKS_PER_NUSD)
-    return None if usage.estimated_cost is _ABSENT else _nusd(usage.estimated_cost)
+    return None if usage.estimated_cost is ABSENT else _nusd(usage.estimated_cost)
 
 
 def _part_of(raw: msgspec.Raw) -> _TotalCost:

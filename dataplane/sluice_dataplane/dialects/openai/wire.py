@@ -51,7 +51,7 @@ class OpenAIWire:
 
     def read_usage(self, body: bytes) -> Reported | None:
         """``usage`` of a plain answer; see the seam."""
-        return usage.answer_usage(body)
+        return usage.answer_usage(body, generates=self.generates)
 
     def begins_answer(self, data: bytes) -> bool:
         """Whether choices or embeddings had begun to come."""
@@ -79,10 +79,10 @@ class OpenAIWire:
 
 
 class _Watcher:
-    __slots__ = ("_keep_usage", "_tally", "ended")
+    __slots__ = ("_keep_usage", "_tally", "ended", "failed")
 
     def __init__(self, tally: Tally, *, keep_usage: bool) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._tally = tally
         self._keep_usage = keep_usage
 
@@ -99,5 +99,8 @@ class _Watcher:
                 self._tally.reported = reported
                 if alone and not self._keep_usage:
                     return False
-        self._tally.saw_event(usage.text_bytes(data))
+        if b'"error"' in data and usage.is_failure(data):
+            self.failed = True
+        else:
+            self._tally.saw_event(usage.text_bytes(data))
         return True

@@ -28,10 +28,10 @@ class RawFramer:
 class RawWatcher:
     """Counts bytes; ``ended`` with the body.  A JSON object that tells of its usage is believed."""
 
-    __slots__ = ("_kept", "_kept_bytes", "_tally", "ended")
+    __slots__ = ("_kept", "_kept_bytes", "_tally", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
-        self.ended = False
+        self.ended = self.failed = False  # what fails here is not known
         self._tally = tally
         self._kept: list[bytes] = []
         self._kept_bytes = 0

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects.values import UNREADABLE
 from sluice_dataplane.exchange import Reported
 
 TOKENS_PER_SECOND: Final = 10  # of sound, where a provider bills by time: as many as OpenAI counts where it counts them
@@ -75,6 +76,8 @@ def answer_usage(body: bytes) -> Reported | None:
     except msgspec.ValidationError:
         _object.decode(body)
         return None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     if answer.error is not None and answer.usage is None:
         raise ValueError("an error came with a status of success")
     if answer.usage is not None:
@@ -88,7 +91,7 @@ def event_usage(data: bytes) -> tuple[str, Reported | None]:
     """The type of a streamed event, and the usage it reports."""
     try:
         event = _event.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "", None
     return event.type, None if event.usage is None else _reported(event.usage)
 

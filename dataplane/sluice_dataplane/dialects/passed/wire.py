@@ -71,10 +71,10 @@ class PassedWire:
 
 
 class _EventWatcher:
-    __slots__ = ("_tally", "ended")
+    __slots__ = ("_tally", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._tally = tally
 
     def passes(self, frame: Frame) -> bool:
@@ -83,5 +83,8 @@ class _EventWatcher:
             if reported is not None:
                 self._tally.reported = reported
             self.ended = self.ended or kind.endswith(_ENDS)
-            self._tally.saw_event(len(frame.data))
+            if kind == "error" or (not kind and is_error(frame.data)):
+                self.failed = True
+            else:
+                self._tally.saw_event(len(frame.data))
         return True

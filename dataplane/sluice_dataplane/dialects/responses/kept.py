@@ -12,8 +12,15 @@ from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.responses.wire import ResponsesWire
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
+from sluice_dataplane.dialects.values import UNREADABLE
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Reported
 
+
+class _Event(msgspec.Struct, gc=False):
+    type: str = ""
+
+
+_event: Final = msgspec.json.Decoder(_Event)
 _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOTHING: Final = Reported(TokenUsage())
 _ENDS: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"response.cancelled"')
@@ -43,15 +50,23 @@ class _KeptWire(ResponsesWire):
 
 
 class _Watcher:
-    __slots__ = ("ended",)
+    __slots__ = ("ended", "failed")
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.failed = False
 
     def passes(self, frame: Frame) -> bool:
         if frame.data is not None:
             self.ended = self.ended or any(end in frame.data for end in _ENDS)
+            self.failed = self.failed or _is_error(frame.data)
         return True
+
+
+def _is_error(data: bytes) -> bool:
+    try:
+        return _event.decode(data).type == "error"
+    except UNREADABLE:
+        return False
 
 
 RESPONSE: Final[Wire] = _KeptWire()

@@ -11,7 +11,7 @@ import msgspec
 from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.responses.usage import reported_of
 from sluice_dataplane.dialects.seam import Tally, Watcher
-from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, said
 
 DONE: Final = b"[DONE]"  # some servers close with it, as in chat completions
 LAST: Final = frozenset(("response.completed", "response.incomplete", "response.failed"))
@@ -29,6 +29,7 @@ class _Event(msgspec.Struct, gc=False):
     delta: msgspec.Raw = ABSENT
     item: msgspec.Raw = ABSENT
     response: msgspec.Raw = ABSENT
+    error: msgspec.Raw = ABSENT
     output_index: Any = None
     item_id: Any = None
 
@@ -44,13 +45,18 @@ _response: Final = msgspec.json.Decoder(_Response)
 _item: Final = msgspec.json.Decoder(_Item)
 
 
+def tells_of_failure(kind: str, error: msgspec.Raw) -> bool:
+    """Whether an event of *kind* is the stream's error, in this API's form or in that of chat completions."""
+    return kind == "error" or (not kind and said(error))
+
+
 class StreamWatcher(Watcher):
     """Counts the bytes of what is generated, once: in its deltas, or in the whole item where no delta came."""
 
-    __slots__ = ("_counted", "_saw", "_tally", "ended")
+    __slots__ = ("_counted", "_saw", "_tally", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
-        self.ended = False
+        self.ended = self.failed = False
         self._tally = tally
         self._counted: set[int | str] = set()  # items whose deltas came
         self._saw = False  # anything that was generated
@@ -73,6 +79,8 @@ class StreamWatcher(Watcher):
             self._saw_bytes(length(event.delta))
         elif event.type == "response.output_item.done":
             self._saw_item(event)
+        elif tells_of_failure(event.type, event.error):
+            self.failed = True
         elif event.response is not ABSENT:
             self._saw_response(event)
         return True
@@ -112,7 +120,8 @@ class StreamWatcher(Watcher):
             self._tally.begun = None if reported is None else reported.usage
             return
         self.ended = True
+        self.failed = event.type == "response.failed"
         if reported is not None:
             self._tally.reported = reported
-        elif not self._saw:
+        elif not self._saw and not self.failed:
             self._saw_bytes(length(response.output))

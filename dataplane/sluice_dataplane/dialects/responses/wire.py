@@ -28,6 +28,8 @@ _JSON: Final = ("content-type", "application/json")
 
 
 class _Answer(msgspec.Struct, gc=False):
+    output: msgspec.Raw = ABSENT
+    status: msgspec.Raw = ABSENT
     usage: msgspec.Raw = ABSENT
     service_tier: Any = None
     error: msgspec.Raw = ABSENT
@@ -97,6 +99,8 @@ class ResponsesWire(Wire):
         reported = None if answer.usage is ABSENT else reported_of(answer.usage, answer.service_tier)
         if reported is None and said(answer.error):
             raise ValueError("an error came with a status of success")
+        if reported is None and not (said(answer.output) or said(answer.status)):
+            raise ValueError("there is no answer in it")
         return reported
 
     def begins_answer(self, data: bytes) -> bool:

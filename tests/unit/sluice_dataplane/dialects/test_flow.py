@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.conversation import Request
 from sluice_dataplane.dialects.flow import Flow, Passing, Translating
+from sluice_dataplane.dialects.frames import FramingError
 from sluice_dataplane.dialects.seam import Shown
 from sluice_dataplane.dialects.wires import BACKS, FRONTS, WIRES
 from sluice_dataplane.exchange import Endpoint
@@ -99,6 +100,31 @@ def test_a_provider_that_tells_of_its_failure_is_believed_once() -> None:
     more = flow.feed(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
 
     assert (b"gone" in out, more, flow.failed, flow.finish()[1]) == (True, b"", True, False)
+
+
+def test_what_came_before_what_cannot_be_read_is_not_lost() -> None:
+    """However the stream was cut: the client gets it, and then is told."""
+    bad = b'data: {"type":"content_block_delta","index":"?"}\n\n'
+    whole, cut = (translating("messages", "chat", Meter(input_tokens=9)) for _ in range(2))
+    with pytest.raises(FramingError) as at_once:
+        whole.feed(MESSAGES + bad)
+    before = cut.feed(MESSAGES)
+    with pytest.raises(FramingError) as alone:
+        cut.feed(bad)
+
+    assert b"Hi" in before
+    assert (at_once.value.passed, alone.value.passed) == (before, b"")
+
+
+@pytest.mark.parametrize("wire", ["chat", "messages", "responses", "gemini"])
+def test_a_passed_error_is_the_clients(wire: Any) -> None:
+    """It needs no other one."""
+    flow = Passing(WIRES[wire], Meter(input_tokens=1), keep_usage=True)
+    event = b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"gone"}}\n\n'
+
+    before, out = flow.failed, flow.feed(event)
+
+    assert (before, out, flow.failed) == (False, event, True)
 
 
 @pytest.mark.parametrize("front", ["messages", "responses", "gemini"])

@@ -25,7 +25,7 @@ def test_what_was_sent_and_never_answered_may_be_billed(
     assert (found.cause, found.told.status, found.billed) == (retried, status, billed)
 
 
-@pytest.mark.parametrize("status", [307, 401, 403, 407, 429, 500, 502, 503, 504, 524, 529])
+@pytest.mark.parametrize("status", [307, 401, 403, 407, 408, 424, 429, 500, 502, 503, 504, 524, 529])
 def test_a_status_of_failure_costs_nothing(status: int) -> None:
     """The provider has said itself that there is no answer."""
     found = turned_away(status, (("retry-after", "2"),))
@@ -38,6 +38,15 @@ def test_a_status_of_failure_costs_nothing(status: int) -> None:
 def test_a_request_that_is_wrong_is_nobodys_failure(status: int) -> None:
     """It is for the client to hear, in the provider's words."""
     assert turned_away(status, ()) is None
+
+
+@pytest.mark.parametrize(("status", "cause", "told"), [(408, "Timeout", 504), (424, "ServerError", 502)])
+def test_a_model_that_failed_is_no_wrong_request(status: int, cause: str, told: int) -> None:
+    """Bedrock says 408 and 424 where its model did not answer: another target may."""
+    found = turned_away(status, ())
+
+    assert found is not None
+    assert (found.cause, found.told.status) == (cause, told)
 
 
 @pytest.mark.parametrize(

@@ -215,3 +215,52 @@ async def test_what_is_whole_and_no_answer_is_told_from_what_broke_off() -> None
         with pytest.raises(UpstreamFailedError) as caught:
             await whole(Scripted(item), CHAT, Meter(input_tokens=1), limit_bytes=1_000)
         assert not isinstance(caught.value, NoAnswerError)
+
+
+ERROR = b'data: {"error":{"message":"busy","code":500}}\n\n'
+
+
+@pytest.mark.parametrize("after", [(), (DONE,), (AttemptFailedError("reset", cause="Protocol", sent=True),)])
+async def test_one_error_ends_a_stream(after: tuple[Any, ...]) -> None:
+    """The provider's own, where it tells of one: whatever follows it, no second one is told and the answer broke."""
+    run = Run(*CHUNKS, ERROR, *after)
+    out = await run.all()
+
+    assert out == b"".join((*CHUNKS, ERROR)) + (DONE if after == (DONE,) else b"")
+    assert run.ends == ["partial"]
+
+
+async def test_an_error_alone_is_no_answer() -> None:
+    """Its provider said that it failed before it said anything else: that is as if its status had."""
+    run = Run(ERROR)
+
+    assert await run.all() == ERROR
+    assert run.ends == ["failed"]
+
+
+async def test_a_client_that_leaves_at_an_error_did_not_break_the_stream() -> None:
+    """Most SDKs close at once when they see one."""
+    run = Run(*CHUNKS, ERROR, DONE)
+    for _ in (*CHUNKS, ERROR):
+        await anext(run.relay)
+    await run.relay.aclose()
+
+    assert run.ends == ["partial"]
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n: hello\n\n"])
+async def test_a_stream_that_nobody_asked_for_is_no_answer_and_is_paid_for(before: bytes) -> None:
+    """What it tells of its use counts, as in a stream that was asked for."""
+    meter = Meter(input_tokens=1)
+    with pytest.raises(UpstreamFailedError) as caught:
+        await whole(Scripted(before + b"".join((*CHUNKS, USAGE, DONE))), CHAT, meter, limit_bytes=10_000)
+
+    assert not isinstance(caught.value, NoAnswerError)
+    assert meter.usage() == TokenUsage(input=3, output=5)
+
+
+@pytest.mark.parametrize("body", [ERROR, b": ping\n\n", b"<p>data: x</p>", b"data; x"])
+async def test_what_only_looks_like_a_stream_costs_nothing(body: bytes) -> None:
+    """An error, a comment, a page with the word in it."""
+    with pytest.raises(NoAnswerError):
+        await whole(Scripted(body), CHAT, Meter(input_tokens=1), limit_bytes=10_000)

@@ -55,3 +55,13 @@ def test_progress_is_what_an_estimate_would_say() -> None:
     meter.reported = Reported(TokenUsage(output=7))
 
     assert meter.output_tokens == 1_100
+
+
+def test_it_is_silent_until_anything_came() -> None:
+    """An event, a word of use at the end, or one before it."""
+    meters = [Meter(input_tokens=1) for _ in range(4)]
+    meters[1].saw_event(0)
+    meters[2].reported = Reported(TokenUsage())
+    meters[3].begun = TokenUsage()
+
+    assert [meter.silent for meter in meters] == [True, False, False, False]

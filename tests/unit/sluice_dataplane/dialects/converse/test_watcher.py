@@ -57,7 +57,10 @@ def test_an_envelope_is_nothing_generated(event: str) -> None:
     """Only what was said counts."""
     tally = _Tally()
 
-    assert ConverseWatcher(tally).passes(_frame(event, {"p": "abcdef"}))
+    watcher = ConverseWatcher(tally)
+
+    assert watcher.passes(_frame(event, {"p": "abcdef"}))
+    assert watcher.failed == (":" in event)
     assert ConverseWatcher(tally).passes(Frame(b"", None, whole=False))
     assert tally.seen == []
 

@@ -82,8 +82,13 @@ def test_a_blocked_prompt_is_a_whole_answer() -> None:
 
 
 def test_an_error_is_no_end() -> None:
-    """Also behind a reason to end."""
-    assert not watch({"candidates": [candidate(finishReason="STOP")], "error": {"code": 500}})[0].ended
+    """Also behind a reason to end; nothing was generated in it."""
+    behind, _ = watch({"candidates": [candidate(finishReason="STOP")], "error": {"code": 500}})
+    alone, tally = watch({"error": {"code": 500}})
+
+    assert (behind.ended, behind.failed, alone.ended, alone.failed) == (False, True, False, True)
+    assert tally.seen == []
+    assert not watch({"candidates": [candidate(finishReason="STOP")], "error": None})[0].failed
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_an_answer_tells_its_use() -> None:
     assert GEMINI.read_usage(b'{"candidates":[]}') is None
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"error":{"code":500}}', b"", b'{"a":' * 100_000])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"error":{"code":500}}', b"", b'{"a":' * 100_000, b"{}"])
 def test_what_is_no_answer_is_said_to_be_none(body: bytes) -> None:
     """Nobody is charged for it."""
     with pytest.raises(ValueError):

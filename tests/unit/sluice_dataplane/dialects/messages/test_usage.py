@@ -96,7 +96,9 @@ def test_what_makes_no_sense_is_not_reported(usage: dict[str, Any]) -> None:
     assert said(**usage) is None
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"type":"error","error":{}}', b'{"error":{"message":"x"}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"type":"error","error":{}}', b'{"error":{"message":"x"}}']
+)
 def test_what_is_no_answer_is_an_error(body: bytes) -> None:
     """Whatever its status says."""
     with pytest.raises(ValueError):

@@ -79,7 +79,7 @@ def test_an_error_is_no_end() -> None:
     """The stream broke."""
     _, watcher = watched(START, {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}})
 
-    assert not watcher.ended
+    assert (watcher.ended, watcher.failed) == (False, True)
 
 
 @pytest.mark.parametrize(

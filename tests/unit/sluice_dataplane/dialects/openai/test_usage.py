@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.openai.usage import answer_usage, chunk_usage, text_bytes
+from sluice_dataplane.dialects.openai.usage import answer_usage, chunk_usage, is_failure, text_bytes
 from sluice_dataplane.exchange import Reported
 
 
@@ -184,11 +184,41 @@ def test_odd_details_do_not_lose_the_sums() -> None:
     assert chunk_usage(event) == (Reported(TokenUsage(input=7, output=3)), True)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b"[1]", b'{"usage":{"prompt_tokens":1}', b'{"error":{"code":"x"}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"<html>", b"", b"[1]", b'{"usage":{"prompt_tokens":1}', b'{"error":{"code":"x"}}'),
+        *(b"{}", b'{"ok":true,"data":[]}', b'{"error":' * 100_000),
+    ],
+)
 def test_what_is_no_answer_is_not_taken_for_one(body: bytes) -> None:
-    """HTML, cut JSON and errors under a status of 200 are told apart from answers without usage."""
+    """HTML, cut JSON, errors under a status of 200 and JSON of another kind are told from answers without usage."""
     with pytest.raises(ValueError):
         answer_usage(body)
+
+
+def test_what_generates_answers_with_choices_all_else_with_data() -> None:
+    """Neither needs to tell of its use."""
+    assert answer_usage(b'{"choices":[]}') is None
+    assert answer_usage(b'{"data":[]}', generates=False) is None
+    with pytest.raises(ValueError):
+        answer_usage(b'{"choices":[]}', generates=False)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"error":{"message":"x"}}', True),
+        (b'{"type":"error","error":"busy","choices":null}', True),
+        (b'{"error":null}', False),
+        (b'{"choices":[{"delta":{"content":"x"}}],"error":{"message":"x"}}', False),
+        (b'"error"', False),
+        (b'{"error":' * 100_000, False),
+    ],
+)
+def test_an_event_that_is_an_error_and_nothing_else(data: bytes, expected: bool) -> None:
+    """One that carries words besides is not one of those."""
+    assert is_failure(data) is expected
 
 
 def test_the_usage_chunk_is_told_from_chunks_that_carry_content_too() -> None:

@@ -62,3 +62,14 @@ def test_an_error_is_told_in_the_one_form_and_ends_no_stream() -> None:
 
     assert CHAT.is_error(body)
     assert CHAT.error_event(body) == b"data: " + body + b"\n\n"
+
+
+def test_an_error_in_a_stream_is_the_clients_and_nothing_generated() -> None:
+    """It passes, and need not be told again; a ``[DONE]`` behind it makes no answer of it."""
+    meter = Meter(input_tokens=9)
+    watcher = CHAT.watcher(meter, keep_usage=True)
+
+    assert not watcher.failed
+    assert watcher.passes(frame(b'{"error":{"message":"busy","code":500}}'))
+    assert watcher.failed
+    assert meter.silent

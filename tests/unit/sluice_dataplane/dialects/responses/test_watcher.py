@@ -44,7 +44,7 @@ def test_the_last_event_ends_the_stream_and_has_the_usage(kind: str) -> None:
     response = {"id": "resp_1", "usage": USAGE, "service_tier": "flex", "output": []}
     tally, watcher = watched({"type": f"response.{kind}", "response": response})
 
-    assert watcher.ended
+    assert (watcher.ended, watcher.failed) == (True, kind == "failed")
     assert tally.reported == Reported(TokenUsage(input=5, output=7), "flex")
 
 
@@ -58,6 +58,22 @@ def test_events_before_the_last_do_not_end_it() -> None:
 
     assert not watcher.ended
     assert tally.reported is None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "message": "m", "code": "x"},
+        {"error": {"message": "m"}},
+        {"type": "response.failed", "response": {"usage": None, "output": [], "error": {"code": "server_error"}}},
+    ],
+)
+def test_an_error_is_the_clients_and_nothing_generated(event: dict[str, Any]) -> None:
+    """In this API's form or in that of chat completions."""
+    tally, watcher = watched({"type": "response.created", "response": {"usage": None, "output": []}}, event)
+
+    assert watcher.failed
+    assert (tally.events, tally.reported, tally.begun) == ([], None, None)
 
 
 def test_a_server_that_closes_as_in_chat_has_ended() -> None:

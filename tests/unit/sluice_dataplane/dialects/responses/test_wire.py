@@ -24,7 +24,15 @@ def test_a_plain_answer_without_usage_is_an_answer() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b'{"error":{"message":"no"}}', b'{"x":' + b"[" * 100_000, b'{"service_tier":"\xff"}'],
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"error":{"message":"no"}}',
+        b'{"x":' + b"[" * 100_000,
+        b'{"service_tier":"\xff"}',
+    ],
 )
 def test_what_is_no_answer_is_said_to_be_none(body: bytes) -> None:
     """An error with a status of success, or no JSON object at all: nobody is charged for it."""
