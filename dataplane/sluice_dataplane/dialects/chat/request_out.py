@@ -139,7 +139,8 @@ def _tools(request: Request, to: To) -> dict[str, object]:
         to.losses.lose("tools", "this model has no tools")
         return {}
     # A choice among some is made by naming only those: many servers know no allowed_tools.
-    tools = [tool for tool in request.tools if not choice.allowed or tool.name in choice.allowed]
+    allowed = frozenset(choice.allowed)
+    tools = [tool for tool in request.tools if not allowed or tool.name in allowed]
     if not tools:
         if forced:
             raise to.losses.refuse("tool_choice", "there is no tool that it could mean")

@@ -43,11 +43,12 @@ _SPACES: Final = re.compile(r"\s+")
 class Media:
     """Writes the media of one request; no two documents get the same name."""
 
-    __slots__ = ("_names", "_to")
+    __slots__ = ("_names", "_numbers", "_to")
 
     def __init__(self, to: To) -> None:
         self._to = to
         self._names: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last number behind a name: thousands may be called the same
 
     def image(self, image: Image) -> Block:
         """The block of *image*.
@@ -104,10 +105,11 @@ class Media:
         """*title* in the few characters that a name may have; numbered where it is taken."""
         base = _SPACES.sub(" ", _UNNAMEABLE.sub("-", _SPACES.sub(" ", title))).strip()[: MAX_NAME - 10].strip()
         base = base or "document"
-        name, number = base, 1
+        name, number = base, self._numbers.get(base, 1)
         while name in self._names:
             number += 1
             name = f"{base} ({number})"
+        self._numbers[base] = number
         self._names.add(name)
         return name
 

@@ -79,9 +79,10 @@ def _usable(request: Request, to: To, choice: ToolChoice) -> list[Tool]:
         to.losses.lose("tools", why)
         return []
     tools: list[Tool] = []
+    allowed = frozenset(choice.allowed)
     for number, tool in enumerate(request.tools):
         at = tool.at or f"tools[{number}]"
-        if choice.allowed and tool.name not in choice.allowed:
+        if allowed and tool.name not in allowed:
             continue
         if tool.free:
             to.losses.lose(at, "the provider of this model knows no tools that take plain text")

@@ -5,7 +5,7 @@ the user's turns, in ``<system>`` tags.  Turns of one role are joined; results o
 must follow their calls.  A call that Gemini did not make gets the signature that Google gives for such calls.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -27,6 +27,7 @@ from sluice_dataplane.dialects.gemini.fields import decoded
 from sluice_dataplane.dialects.seam import To
 
 Json = dict[str, Any]
+MAX_NAME: Final = 1_024  # of a tool, in characters; Google takes 128.  It is written again with every result
 
 
 def write_turns(request: Request, to: To) -> Json:
@@ -98,6 +99,8 @@ class _Contents:
         parts: list[Json] = []
         for part in turn.parts:
             if isinstance(part, ToolCall):
+                if len(part.name) > MAX_NAME:
+                    raise self._to.losses.refuse(part.at or "turns", f"a tool's name has {MAX_NAME} characters at most")
                 self._names[part.id] = part.name
                 parts.append(write_call(part))
             elif isinstance(part, Thinking):

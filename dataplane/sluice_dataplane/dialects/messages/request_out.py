@@ -143,7 +143,8 @@ def _tools(request: Request, to: To) -> list[Block]:
             raise to.losses.refuse("tool_choice", "this model has no tools")
         to.losses.lose("tools", "this model has no tools")
         return []
-    wanted = [tool for tool in request.tools if not choice.allowed or tool.name in choice.allowed]
+    allowed = frozenset(choice.allowed)
+    wanted = [tool for tool in request.tools if not allowed or tool.name in allowed]
     return [_tool(tool, to) for tool in wanted]
 
 
