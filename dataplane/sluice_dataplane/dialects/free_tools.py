@@ -12,6 +12,7 @@ from sluice_dataplane.dialects.conversation import Answer, Choice, Part, Request
 from sluice_dataplane.dialects.events import Delta, Event, PartBegan, PartEnded
 from sluice_dataplane.dialects.frames import Frame, FramingError
 from sluice_dataplane.dialects.seam import Reader
+from sluice_dataplane.dialects.values import UNREADABLE
 
 MAX_INPUT_CHARS: Final = 16 * 1024 * 1024  # of one call; it is held back until it is whole
 SCHEMA: Final = msgspec.Raw(
@@ -51,7 +52,7 @@ def _function(tool: Tool) -> Tool:
     if tool.grammar is not None:
         try:
             grammar = _grammar.decode(tool.grammar).definition
-        except msgspec.DecodeError:
+        except UNREADABLE:
             grammar = ""
     words = [tool.description, f"The input must follow this grammar:\n{grammar}" if grammar else ""]
     return msgspec.structs.replace(
@@ -93,7 +94,7 @@ def _text_of(arguments: str) -> str:
     """The text in *arguments*; where the model did not keep to the schema, all of it."""
     try:
         return _input.decode(arguments).input
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (*UNREADABLE, UnicodeEncodeError):
         return arguments
 
 

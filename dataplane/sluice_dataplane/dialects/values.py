@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from sluice_dataplane.errors import InvalidRequestError
+
 ABSENT: Final = msgspec.Raw()
 NULL: Final = b"null"
 
@@ -42,6 +44,18 @@ def length(value: msgspec.Raw) -> int:
     if size > 1 and view[0] == 0x22:
         return size - 2
     return 0 if size == 4 and bytes(view) == NULL else size
+
+
+def members_of(body: bytes) -> dict[str, msgspec.Raw]:
+    """The members of a client's *body*, the last of those with one name.
+
+    Raises:
+        InvalidRequestError: it is no JSON object, or not in UTF-8: who looks at a few fields only does not see that.
+    """
+    try:
+        return members.decode(body)
+    except UNREADABLE:
+        raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
 
 
 def may_repeat(body: bytes, keys: Sequence[bytes]) -> bool:

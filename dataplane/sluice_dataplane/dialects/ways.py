@@ -107,7 +107,12 @@ class Way:
 
     def _translated(self, front: FrontCodec, back: BackCodec, ceilings: Ceilings) -> bytes:
         candidate = self._candidate
-        request = self._read = front.read_request(self._exchange.body, self._ask)
+        given = self._exchange.body
+        try:
+            given.decode()  # what goes on unread, as a tool's schema does, must not make an invalid body of ours
+        except UnicodeDecodeError:
+            raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+        request = self._read = front.read_request(given, self._ask)
         if any(tool.free for tool in request.tools) and not self._knows_free_tools():
             self._free = free_tools.names_of(request)
             request = free_tools.as_functions(request)

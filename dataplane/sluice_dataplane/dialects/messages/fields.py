@@ -18,7 +18,7 @@ from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
 from sluice_dataplane.dialects.messages.headers import NEW_VERSION, header
 from sluice_dataplane.dialects.messages.marks import MARK, without_foreign
 from sluice_dataplane.dialects.seam import Edit
-from sluice_dataplane.dialects.values import ABSENT, encoder, may_repeat, members, raw, said
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, may_repeat, members, members_of, raw, said
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Headers
 
@@ -129,7 +129,7 @@ def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True) -
     foreign = MARK in body
     if edit.model == ask.model and not clamp and not cloud and not foreign and not may_repeat(body, _OWNED):
         return body
-    found = members.decode(body)
+    found = members_of(body)
     found["model"] = raw(edit.model)
     if clamp and ceiling is not None:
         found["max_tokens"] = raw(ceiling)
@@ -167,7 +167,7 @@ def _shrink_thinking(found: dict[str, msgspec.Raw], ceiling: int) -> None:
     """A budget must be below ``max_tokens``, or the provider refuses the call."""
     try:
         thinking = _thinking.decode(found.get("thinking", b"{}"))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return
     if thinking.type == "enabled" and thinking.budget_tokens >= ceiling:
         if ceiling > LEAST_BUDGET:
@@ -181,7 +181,7 @@ def _decoded(body: bytes) -> _Fields:
         return _fields.decode(body)
     except msgspec.ValidationError as error:
         raise invalid(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
 
 
@@ -198,7 +198,7 @@ def _name(value: msgspec.Raw) -> str:
         return ""
     try:
         return _text.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "?"
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.parts import PLAIN, Parts
-from sluice_dataplane.dialects.values import ABSENT, length, said, starts
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, said, starts
 
 # All of it is in the body, as text or encrypted text: no more tokens than bytes.
 _TEXT: Final = frozenset(
@@ -77,7 +77,7 @@ def parts_of(body: bytes) -> Parts:
         for number, message in enumerate(found.messages):
             if type(message.content) is list:
                 sums.see_all(message.content, f"messages[{number}].content")
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return Parts(opaque="messages")
     return sums.parts()
 

@@ -69,7 +69,7 @@ def read_request(body: bytes, ask: Ask) -> Request:
         InvalidRequestError: it cannot be understood; names the field.
     """
     found = decode(shapes.body, body)
-    beyond = [name for name, value in members.decode(body).items() if _is_beyond(name, value)]
+    beyond = [name for name, value in decode(members, body).items() if _is_beyond(name, value)]
     turns = _system(found.system, beyond)
     for number, message in enumerate(found.messages):
         turns.append(_turn(message, f"messages[{number}]", beyond))

@@ -8,13 +8,13 @@ Sources: the OpenAI API reference for chat completions, completions and embeddin
 also those of OpenRouter, xAI, DashScope and LiteLLM.
 """
 
-import re
 from typing import Final
 
 import msgspec
 
 from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
 from sluice_dataplane.dialects.seam import Edit
+from sluice_dataplane.dialects.values import UNREADABLE, may_repeat, members_of
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask
 
@@ -27,10 +27,6 @@ _RANGES: Final = (
     ("best_of", 1, MAX_CHOICES),
 )
 _OWNED: Final = (b'"model"', b'"stream"', b'"max_tokens"', b'"max_completion_tokens"', b'"n"', b'"stream_options"')
-# A key spelt with \u escapes could hide a second "model" from a plain search.
-_ESCAPED_KEY: Final = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]{0,64}"\s*:')
-
-
 _ABSENT: Final = msgspec.Raw()
 _NOTHING: Final = (b"null", b"false", b"[]", b'""')
 # Searches, predictions that are billed when they fail, other models than the one that was asked for.
@@ -81,7 +77,6 @@ class _Fields(msgspec.Struct):
 
 
 _fields: Final = msgspec.json.Decoder(_Fields)
-_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text: Final = msgspec.json.Decoder(str)
 _list: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
@@ -100,7 +95,7 @@ def read_ask(body: bytes, *, generates: bool = True) -> Ask:
         reason, _, path = str(error).partition(" - at `$")
         param = path.rstrip("`").lstrip(".") or None
         raise InvalidRequestError(f"{param or 'the body'}: {reason}", param=param) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
     if not fields.model:
         raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
@@ -118,10 +113,10 @@ def read_ask(body: bytes, *, generates: bool = True) -> Ask:
         choices=max(fields.n or 1, fields.best_of or 1) * (1 if fields.prompt is _ABSENT else _prompts(fields.prompt)),
         usage_wanted=bool(fields.stream_options and fields.stream_options.include_usage),
         user=fields.user,
-        audio_wanted=fields.modalities is not _ABSENT and b'"audio"' in bytes(fields.modalities),
+        audio_wanted=fields.modalities is not _ABSENT and _has_audio(fields.modalities, body),
         instructed=not (fields.tools is fields.functions is fields.response_format is _ABSENT),
         service_tier="" if fields.service_tier is _ABSENT else _tier(bytes(fields.service_tier)),
-        unpriced="" if _is_plain(fields) else _unpriced(fields),
+        unpriced="" if _is_plain(fields) else _unpriced(fields, body),
     )
 
 
@@ -131,22 +126,30 @@ def _tier(raw: bytes) -> str:
         return "auto"
     try:
         return _text.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "?"
+
+
+def _has_audio(modalities: msgspec.Raw, body: bytes) -> bool:
+    return b'"audio"' in bytes(modalities) or body.count(b'"modalities"') > 1
 
 
 def _prompts(prompt: msgspec.Raw) -> int:
     """How many prompts are to be completed: an array of strings, or of arrays of tokens, is as many as it holds."""
     if bytes(memoryview(prompt)[:1]) != b"[":
         return 1
-    prompts = _list.decode(prompt)
+    try:
+        prompts = _list.decode(prompt)
+    except UNREADABLE:
+        raise InvalidRequestError("prompt: cannot be read.", param="prompt") from None
     return len(prompts) if prompts and bytes(memoryview(prompts[0])[:1]) in (b'"', b"[") else 1
 
 
-def _unpriced(fields: _Fields) -> str:
+def _unpriced(fields: _Fields, body: bytes) -> str:
     for name in _UNPRICED:
         value = getattr(fields, name)
-        if value is not _ABSENT and bytes(value) not in _NOTHING:
+        # One that stands there twice may ask for it in the other.
+        if value is not _ABSENT and (bytes(value) not in _NOTHING or body.count(b'"%s"' % name.encode()) > 1):
             return name
     return ""
 
@@ -166,27 +169,36 @@ def _is_plain(fields: _Fields) -> bool:
     )
 
 
-def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True, has_options: bool = True) -> bytes:
+def request_body(
+    body: bytes,
+    ask: Ask,
+    edit: Edit,
+    *,
+    generates: bool = True,
+    has_options: bool = True,
+    billed: tuple[bytes, ...] = (),
+) -> bytes:
     """*body* as the upstream gets it: untouched unless something the gateway owns must change.
 
     Changed are the model's name, ``stream_options.include_usage`` (always asked for in streams, where the upstream
     knows it), and the output ceiling: clamped to the edit's, or set to it where the client named none.  Members keep
     their own bytes and order.  A body that might name an owned field twice is written anew with the last one, which is
-    the one we read.  *has_options*: this call knows ``stream_options``.
+    the one we read.  *has_options*: this call knows ``stream_options``; *billed*: other fields, in quotes, that it is
+    billed by.
     """
     add_usage = ask.stream and has_options and not ask.usage_wanted
     ceiling = edit.ceiling if generates else None
     clamp = ceiling is not None and ask.max_output_tokens != ceiling
     drop_options = bool(edit.quirks) and ask.stream and NO_STREAM_OPTIONS in edit.quirks
-    if edit.model == ask.model and not (add_usage or clamp or drop_options or _may_repeat(body, ask)):
+    if edit.model == ask.model and not (add_usage or clamp or drop_options or _may_repeat(body, ask, billed)):
         return body
-    members = _members.decode(body)
+    members = members_of(body)
     members["model"] = _raw(edit.model)
     if drop_options:
         members.pop("stream_options", None)
     elif add_usage:
         options = members.get("stream_options")
-        values = {} if options is None or bytes(options) == _NULL else _members.decode(options)
+        values = {} if options is None or bytes(options) == _NULL else members_of(options)
         members["stream_options"] = _raw({**values, "include_usage": True})
     if clamp and ceiling is not None:
         _clamp(members, ceiling, "max_completion_tokens" if NEW_CEILING in edit.quirks else "max_tokens")
@@ -207,10 +219,9 @@ def _raw(value: object) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(value))
 
 
-def _may_repeat(body: bytes, ask: Ask) -> bool:
+def _may_repeat(body: bytes, ask: Ask, billed: tuple[bytes, ...]) -> bool:
     if ask.service_tier and body.count(b'"service_tier"') > 1:
         return True
-    for name in _OWNED:
-        if body.count(name) > 1:
-            return True
-    return b"\\u" in body and _ESCAPED_KEY.search(body) is not None
+    if ask.instructed and body.count(b'"tools"') > 1:
+        return True
+    return may_repeat(body, (*_OWNED, *billed))

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.parts import PLAIN, Parts
+from sluice_dataplane.dialects.values import UNREADABLE
 
 _TEXT: Final = frozenset(("text", "refusal", "input_text", "output_text", "thinking", "reasoning"))
 _FREE_TOOLS: Final = frozenset(
@@ -66,7 +67,7 @@ def parts_of_chat(body: bytes) -> Parts:
     """What *body*, a chat's JSON object, holds besides text."""
     try:
         return _parts_of_chat(_chat.decode(body))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Parts(opaque="messages")
 
 
@@ -75,7 +76,7 @@ def parts_of_embeddings(body: bytes) -> Parts:
     if body.count(b"{") > 1:
         try:
             _embeddings.decode(body)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return Parts(opaque="input")
     return PLAIN
 
@@ -147,7 +148,7 @@ class _Count:
 def _paid_tool(raw: msgspec.Raw) -> str:
     try:
         tools = _tools.decode(raw) or ()
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return "tools"
     for number, tool in enumerate(tools):
         if tool.type not in _FREE_TOOLS and not (tool.type is None and tool.function is not _ABSENT):

@@ -52,7 +52,7 @@ class _Speech(PassedWire):
         return Ask(model=fields.model, stream=True, input_units=characters, output_bound=most)
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:
-        return request_body(body, ask, edit, generates=False, has_options=False)
+        return request_body(body, ask, edit, generates=False, has_options=False, billed=(b'"input"',))
 
     def framer(self) -> Framer:
         return RawFramer()

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.seam import Edit
-from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, may_repeat, members, raw
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, may_repeat, members_of, raw
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask
 
@@ -95,7 +95,7 @@ def read_ask(body: bytes) -> Ask:
         user=fields.user or fields.safety_identifier,
         instructed=not (fields.tools is fields.text is ABSENT),
         service_tier="" if fields.service_tier is ABSENT else _tier(bytes(fields.service_tier)),
-        unpriced=_unpriced(fields),
+        unpriced=_unpriced(fields, body),
     )
 
 
@@ -109,10 +109,11 @@ def _tier(value: bytes) -> str:
         return "?"
 
 
-def _unpriced(fields: _Fields) -> str:
+def _unpriced(fields: _Fields, body: bytes) -> str:
     for name in _UNPRICED:
         value = getattr(fields, name)
-        if value is not ABSENT and bytes(value) not in _NOTHING:
+        # One that stands there twice may ask for it in the other.
+        if value is not ABSENT and (bytes(value) not in _NOTHING or body.count(b'"%s"' % name.encode()) > 1):
             return name
     return ""
 
@@ -127,7 +128,7 @@ def request_body(body: bytes, ask: Ask, edit: Edit, *, bounded: bool = True) -> 
     clamp = bounded and edit.ceiling is not None and edit.ceiling != ask.max_output_tokens
     if edit.model == ask.model and not clamp and not may_repeat(body, _OWNED):
         return body
-    changed = members.decode(body)
+    changed = members_of(body)
     changed["model"] = raw(edit.model)
     if clamp and edit.ceiling is not None and (ask.max_output_tokens is None or ask.max_output_tokens > edit.ceiling):
         changed[CEILING] = raw(edit.ceiling)

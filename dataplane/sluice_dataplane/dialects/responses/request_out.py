@@ -25,6 +25,7 @@ _EFFORTS: Final[tuple[tuple[int, Effort], ...]] = (  # from how many tokens of a
     (2_048, "low"),
     (0, "minimal"),
 )
+_LEAST: Final = "minimal"
 
 
 def write_request(request: Request, to: To) -> bytes:
@@ -142,7 +143,7 @@ def _write_reasoning(asked: Reasoning) -> dict[str, Any]:
     written: dict[str, Any] = {}
     effort = asked.effort
     if effort is None and asked.enabled and asked.budget is not None:
-        effort = next(name for least, name in _EFFORTS if asked.budget >= least)
+        effort = next((name for least, name in _EFFORTS if asked.budget >= least), _LEAST)
     if effort is not None:
         written["effort"] = effort
     if asked.enabled and (asked.summary or asked.shown):

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from sluice_dataplane.dialects import values
+from sluice_dataplane.errors import InvalidRequestError
 
 
 def test_a_member_that_is_null_or_absent_says_nothing() -> None:
@@ -11,6 +12,15 @@ def test_a_member_that_is_null_or_absent_says_nothing() -> None:
     assert [values.said(each) for each in (None, values.ABSENT, msgspec.Raw(b"null"))] == [False] * 3
     something: tuple[object, ...] = (False, 0, "", [], "null")
     assert [values.said(values.raw(each)) for each in something] == [True] * 5
+
+
+@pytest.mark.parametrize("body", [b'{"\xff":1}', b"[]", b"", b'{"a":' + b"[" * 5_000])
+def test_members_of_what_is_no_object_are_a_400(body: bytes) -> None:
+    """However far another reader came with it."""
+    with pytest.raises(InvalidRequestError) as caught:
+        values.members_of(body)
+
+    assert caught.value.code == "invalid_json"
 
 
 @pytest.mark.parametrize(

@@ -164,3 +164,14 @@ def test_a_kept_response_is_named_as_its_provider_does() -> None:
     sent = Way(call, Ask(model="pub", kept=Keeping("k", "resp/1")), to, "response").request(NO_CEILING)
 
     assert (sent.method, sent.path, sent.body) == ("GET", "/responses/resp%2F1/input_items?limit=2", b"")
+
+
+def test_a_body_that_is_no_text_is_not_translated() -> None:
+    """A tool's schema goes on unread; what is not UTF-8 in it would make an invalid body of ours."""
+    tool = b'{"type":"function","function":{"name":"f","parameters":{"type":"\xff"}}}'
+    body = b'{"model":"pub","messages":[{"role":"user","content":"Hi"}],"tools":[' + tool + b"]}"
+
+    with pytest.raises(InvalidRequestError) as caught:
+        way(candidate("messages"), body).request(NO_CEILING)
+
+    assert caught.value.code == "invalid_json"

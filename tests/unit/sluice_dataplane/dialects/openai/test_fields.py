@@ -139,6 +139,7 @@ def test_the_output_ceiling_is_set_or_clamped_and_never_raised(
         b'{"mod\\u0065l":"dear","model":"m"}',
         b'{"model":"m","n":1,"n":1}',
         b'{"model":"m","service_tier":"priority","service_tier":null}',
+        b'{"model":"m","tools":[{"type":"web_search"}],"tools":[]}',
     ],
 )
 def test_a_field_named_twice_reaches_the_upstream_once(body: bytes) -> None:
@@ -148,6 +149,17 @@ def test_a_field_named_twice_reaches_the_upstream_once(body: bytes) -> None:
 
     assert len({name for name, _ in pairs}) == len(pairs)
     assert ("model", "m") in pairs
+
+
+@pytest.mark.parametrize("name", ["prediction", "web_search_options", "plugins"])
+def test_what_costs_more_than_tokens_is_named_in_whichever_of_two_it_stands(name: str) -> None:
+    """The provider may read the first, though the last switches it off."""
+    assert read_ask(b'{"model":"m","%s":{"a":1},"%s":null}' % (name.encode(), name.encode())).unpriced == name
+
+
+def test_an_answer_may_be_spoken_in_whichever_of_two_it_stands() -> None:
+    """As above."""
+    assert read_ask(b'{"model":"m","modalities":["audio"],"modalities":["text"]}').audio_wanted
 
 
 @pytest.mark.parametrize(

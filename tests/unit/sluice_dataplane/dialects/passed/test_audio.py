@@ -27,6 +27,13 @@ def test_speech_is_counted_in_characters() -> None:
     assert ask == Ask(model="m", stream=True, input_units=3, output_bound=12)
 
 
+def test_speech_is_counted_in_what_is_spoken() -> None:
+    """Of two texts the provider gets the one that was counted."""
+    body = b'{"model":"m","input":"a long text","input":"a"}'
+
+    assert SPEECH.request_body(body, SPEECH.read_ask(exchange(body)), Edit("m")) == b'{"model":"m","input":"a"}'
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [(b"{}", "model"), (b'{"model":"m","input":7}', "input"), (b"x", None), (b'{"model":1}', "model")],

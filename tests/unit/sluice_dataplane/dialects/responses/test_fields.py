@@ -47,6 +47,11 @@ def test_owned_fields_are_read_and_the_rest_is_not_looked_at() -> None:
     )
 
 
+def test_what_costs_more_than_tokens_is_named_in_whichever_of_two_it_stands() -> None:
+    """The provider may read the first, though the last switches it off."""
+    assert read_ask(b'{"model":"m","background":true,"background":false}').unpriced == "background"
+
+
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [

@@ -46,6 +46,7 @@ def test_the_ceiling_is_the_lowest_of_all(
 @pytest.mark.parametrize(
     ("budget", "effort"),
     [
+        (-1, "minimal"),
         (0, "minimal"),
         (1_024, "minimal"),
         (2_047, "minimal"),
