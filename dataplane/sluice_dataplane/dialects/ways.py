@@ -5,6 +5,7 @@ of a translation (:meth:`Way.request`, :meth:`Way.flow` for ``feed`` and ``finis
 :meth:`Way.refusal`), or passes bytes where there is nothing to translate.
 """
 
+import re
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -21,8 +22,11 @@ from sluice_dataplane.dialects.responses import ids
 from sluice_dataplane.dialects.seam import BackCodec, Edit, FrontCodec, Shown, Tally, To, Wire
 from sluice_dataplane.dialects.wires import BACKS, FRONTS, PREFERRED, WIRES
 from sluice_dataplane.errors import InvalidRequestError
-from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Route, UpstreamRequest
+from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Headers, Route, UpstreamRequest
 
+_METHOD: Final = re.compile(r"[A-Z]{1,16}")
+_SENDABLE: Final = re.compile(r"[\x21-\x7e]*")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 _SAFE: Final = "-._~"  # a model's name in a path: everything else is percent-encoded
 
 
@@ -97,7 +101,9 @@ class Way:
         headers = self.back.request_headers(exchange.headers, upstream.quirks)
         if route.content_type:
             headers = (("content-type", route.content_type), *[each for each in headers if each[0] != "content-type"])
-        return UpstreamRequest(route.method, _path(self.back.name, upstream, name, ask, route), headers, body)
+        path = _path(self.back.name, upstream, name, ask, route)
+        _check(route.method, path, headers)
+        return UpstreamRequest(route.method, path, headers, body)
 
     def _most(self, ceilings: Ceilings) -> int | None:
         """The ceiling of what is passed on: some clients ask for more than a model they do not know can give."""
@@ -190,6 +196,15 @@ class Way:
         return Shown(id=exchange.id.removeprefix("req_"), model=self._ask.model, created_s=exchange.arrived_ms // 1000)
 
 
+def _check(method: str, path: str, headers: Headers) -> None:
+    """What a client says that cannot be sent is its own mistake: no target may be thought to have failed by it."""
+    if not (_METHOD.fullmatch(method) and _SENDABLE.fullmatch(path)):
+        raise InvalidRequestError("The method or the path holds a character that no provider could be sent.")
+    for name, value in headers:
+        if not _VALUE.fullmatch(value):
+            raise InvalidRequestError(f"{name}: this header holds a character that cannot be sent on.", param=name)
+
+
 def _path(endpoint: Endpoint, upstream: Upstream, model: str, ask: Ask, route: Route) -> str:
     if endpoint == "passthrough":
         return route.tail + (f"?{route.query}" if route.query else "")
@@ -200,4 +215,6 @@ def _path(endpoint: Endpoint, upstream: Upstream, model: str, ask: Ask, route: R
     path = (paths.get(f"{endpoint}.stream") if ask.stream else None) or paths[endpoint]
     if "{" not in path:
         return path
+    if model in (".", ".."):  # a step in the path, however it is encoded
+        raise InvalidRequestError(f"model: {model!r} is no name of a model.", param="model")
     return path.replace("{model}", quote(model, safe=_SAFE)).replace("{method}", route.tail)

@@ -6,6 +6,7 @@ order.  ``surface`` calls :meth:`Pipeline.run` and turns what comes back, or is 
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,7 @@ from sluice_dataplane.usage.meter import Meter
 _JSON: Headers = (("content-type", "application/json"),)
 _STREAMED: Headers = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 _OF_FILES: Final = frozenset(("content-disposition", "content-range", "etag", "last-modified"))
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")  # names of a client's own making may hold anything
 _ANY_FORM: Final = frozenset(("transcriptions", "translations", "passthrough"))
 
 STALLED_MS: Final = 1_000  # a client that has not read for so long has let an answer pile up
@@ -254,7 +256,7 @@ def _plain_type(sent: Dispatched) -> Headers:
 def _left_out(sent: Dispatched) -> Headers:
     """What tells the client which of its fields its answer does without."""
     dropped = sent.way.dropped
-    return (("x-sluice-dropped", ", ".join(dropped)[:1024].encode("ascii", "replace").decode()),) if dropped else ()
+    return (("x-sluice-dropped", _UNPRINTABLE.sub("?", ", ".join(dropped)[:1024])),) if dropped else ()
 
 
 def _passed_back(sent: Dispatched) -> Headers:

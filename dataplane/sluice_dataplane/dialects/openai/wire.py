@@ -8,6 +8,7 @@ from typing import Final
 
 from sluice_dataplane.dialects.frames import Frame, Framer
 from sluice_dataplane.dialects.openai import usage
+from sluice_dataplane.dialects.openai.choices import Choices
 from sluice_dataplane.dialects.openai.fields import read_ask, request_body
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher
@@ -79,12 +80,14 @@ class OpenAIWire:
 
 
 class _Watcher:
-    __slots__ = ("_keep_usage", "_tally", "ended", "failed")
+    __slots__ = ("_choices", "_keep_usage", "_latest", "_tally", "ended", "failed")
 
     def __init__(self, tally: Tally, *, keep_usage: bool) -> None:
         self.ended = self.failed = False
         self._tally = tally
         self._keep_usage = keep_usage
+        self._latest: Reported | None = None
+        self._choices = Choices()
 
     def passes(self, frame: Frame) -> bool:
         data = frame.data
@@ -92,11 +95,12 @@ class _Watcher:
             return True
         if data == DONE:
             self.ended = True
+            self._tally.reported = self._tally.reported or self._latest
             return True
         if b'"usage"' in data:
             reported, alone = usage.chunk_usage(data)
             if reported is not None:
-                self._tally.reported = reported
+                self._note(reported, last=alone or self._choices.over_with(data))
                 if alone and not self._keep_usage:
                     return False
         if b'"error"' in data and usage.is_failure(data):
@@ -104,3 +108,10 @@ class _Watcher:
         else:
             self._tally.saw_event(usage.text_bytes(data))
         return True
+
+    def _note(self, reported: Reported, *, last: bool) -> None:
+        """Some servers tell what was used with every event: until the last, it is what was used so far."""
+        self._latest = reported
+        self._tally.reported = reported if last else None
+        if not last:
+            self._tally.begun = reported.usage

@@ -175,3 +175,41 @@ def test_a_body_that_is_no_text_is_not_translated() -> None:
         way(candidate("messages"), body).request(NO_CEILING)
 
     assert caught.value.code == "invalid_json"
+
+
+@pytest.mark.parametrize("value", ["a€", "a\udcff", "a\r\nx-api-key: b", "a\x00"])
+def test_a_header_that_cannot_be_sent_is_the_clients_mistake(value: str) -> None:
+    """It is refused before a target is tried: nobody can make a provider look as if it failed."""
+    body = b'{"model":"pub","max_tokens":5,"messages":[{"role":"user","content":"Hi"}]}'
+    call = builders.exchange(body, endpoint="messages", headers=(("anthropic-beta", value),))
+    made = Way(call, Ask(model="pub"), candidate("messages"), "messages")
+
+    with pytest.raises(InvalidRequestError) as caught:
+        made.request(NO_CEILING)
+    assert caught.value.param == "anthropic-beta"
+
+
+@pytest.mark.parametrize(
+    "route", [{"query": "after=\u20ac"}, {"method": "M-SEARCH"}, {"query": "a\udcff"}, {"query": "a b"}]
+)
+def test_a_path_that_cannot_be_sent_is_the_clients_mistake(route: dict[str, Any]) -> None:
+    """As a header is."""
+    call = builders.exchange(b"", endpoint="response")
+    call = msgspec.structs.replace(call, route=Route(**{"method": "GET", "id": "x", **route}))
+    to = candidate("response")
+    to = msgspec.structs.replace(
+        to, upstream=msgspec.structs.replace(to.upstream, paths={"response": "/responses/{id}"})
+    )
+
+    with pytest.raises(InvalidRequestError):
+        Way(call, Ask(model="pub", kept=Keeping("k", "resp_1")), to, "response").request(NO_CEILING)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_is_a_step_of_the_path_leads_nowhere(name: str) -> None:
+    """A pattern passes the client's own words on; these would call another path with our credential."""
+    to = msgspec.structs.replace(candidate("converse"), upstream_model=name)
+
+    with pytest.raises(InvalidRequestError) as caught:
+        way(to, CHAT).request(NO_CEILING)
+    assert caught.value.param == "model"

@@ -15,7 +15,7 @@ from sluice_dataplane.exchange import Chunks, Principal
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.read import read
 from sluice_dataplane.pipeline.resolve import resolve
-from support.builders import NOW_MS, PRICE, budget, key, model, table
+from support.builders import NOW_MS, PRICE, budget, key, model, table, upstream
 from support.ledgers import Life
 from support.rooms import DONE, RESET, SLOW, Reply, Rooms, Told, answer, event, stream, usage_event
 from support.waiting import until
@@ -284,3 +284,52 @@ class TestCrashes:
 async def _read_into(got: list[bytes], chunks: Chunks) -> None:
     async for chunk in chunks:
         got.append(chunk)  # noqa: PERF401  the test looks at what has come so far
+
+
+async def test_a_field_of_any_name_may_be_dropped(tmp_path: Path) -> None:
+    """What a client made up is told in one line of a header, whatever it holds."""
+    the_model = model(drop_unsupported=True)
+    table_ = table(models=(the_model,), upstreams=(upstream(paths={"messages": "/m"}),))
+    rooms = Rooms(tmp_path, table_)
+    message = b'{"content":[{"type":"text","text":"a"}],"usage":{"input_tokens":1,"output_tokens":1}}'
+    rooms.upstreams.script("up", Reply(200, message))
+    told = await rooms.call({"max_tokens": 9, "a\r\nset-cookie: b\x00\u20ac": 1})
+
+    assert told.answer is not None
+    assert dict(told.answer.headers)["x-sluice-dropped"] == "a??set-cookie: b??"
+
+
+async def test_usage_that_is_told_all_along_is_no_end(tmp_path: Path) -> None:
+    """Who asks for it with every event, stops reading and leaves has not had the rest for nothing."""
+    rooms = Rooms(tmp_path, world())
+    told_all_along = (
+        b'data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":7,"completion_tokens":1}}\n\n'
+    )
+    rooms.upstreams.script("up", stream(told_all_along, event("b"), usage_event(7, 90), DONE))
+    told = await rooms.call({**STREAMED, "stream_options": {"include_usage": True, "continuous_usage_stats": True}})
+    assert told.answer is not None
+    relay = told.answer.chunks
+    assert relay is not None
+    await anext(aiter(relay))
+    rooms.clock.now_ms += 5_000
+    await relay.aclose()
+    (record,) = rooms.records()
+
+    assert record.usage.output == CEILING
+    assert "unanswered" in record.flags
+
+
+async def test_usage_that_is_told_all_along_counts_at_the_end(tmp_path: Path) -> None:
+    """Its last word is what was used."""
+    rooms = Rooms(tmp_path, world())
+    told_all_along = [
+        b'data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":7,"completion_tokens":%d}}\n\n' % made
+        for made in (1, 2, 3)
+    ]
+    rooms.upstreams.script("up", stream(*told_all_along, DONE))
+    told = await rooms.call(STREAMED)
+    await told.read()
+    (record,) = rooms.records()
+
+    assert (record.usage.input, record.usage.output, record.usage.estimated) == (7, 3, False)
+    assert record.outcome == "ok"
