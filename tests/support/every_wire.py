@@ -162,12 +162,8 @@ class EveryWire:
                 return _answer({"content-type": "application/json", "etag": '"1"'}, _models(speaker.wire))
             case "response":
                 return self._kept(call.request.method, named["id"])
-            case "count_tokens":
-                heard = self.messages.count(call.body, call.headers)
-                return web.json_response({"input_tokens": input_tokens(heard)})
-            case "gemini_count":
-                heard = self.gemini.count(call.body, named["model"])
-                return web.json_response({"totalTokens": input_tokens(heard)})
+            case "count_tokens" | "responses_tokens" | "gemini_count":
+                return web.json_response(self._count(call, named.get("model", "")))
             case "gemini_embeddings":
                 return _answer({"content-type": "application/json"}, self.gemini.embed(call.body))
             case "image_edits" | "image_variations" | "transcriptions" | "translations":
@@ -179,6 +175,14 @@ class EveryWire:
             heard.stream = "tream" in named["verb"]
             heard.asked = call.request.query.get("alt") == "sse"
         return await self._converse(call, heard, speaker)
+
+    def _count(self, call: _Call, model: str) -> dict[str, Any]:
+        if call.endpoint == "count_tokens":
+            return {"input_tokens": input_tokens(self.messages.count(call.body, call.headers))}
+        if call.endpoint == "gemini_count":
+            return {"totalTokens": input_tokens(self.gemini.count(call.body, model))}
+        heard = self.responses.hear(call.body, "", call.headers)
+        return {"object": "response.input_tokens", "input_tokens": input_tokens(heard)}
 
     def _kept(self, method: str, number: str) -> web.Response:
         kept = self.responses.kept

@@ -28,7 +28,11 @@ PATHS: Final[dict[str, dict[str, str]]] = {
         "translations": "/audio/translations",
         "rerank": "/rerank",
     },
-    "responses": {"responses": "/responses", "response": "/responses/{id}"},
+    "responses": {
+        "responses": "/responses",
+        "response": "/responses/{id}",
+        "responses_tokens": "/responses/input_tokens",
+    },
     "messages": {"messages": "/messages", "count_tokens": "/messages/count_tokens"},
     "gemini": {
         "gemini": "/models/{model}:generateContent",

@@ -16,6 +16,7 @@ from sluice_contract.quirks import NEW_CEILING
 from sluice_contract.snapshot import Upstream
 from sluice_dataplane.dialects import free_tools
 from sluice_dataplane.dialects.conversation import Request
+from sluice_dataplane.dialects.counts import COUNTED, COUNTERS
 from sluice_dataplane.dialects.flow import Flow, Passing, Translating
 from sluice_dataplane.dialects.losses import Losses
 from sluice_dataplane.dialects.responses import ids
@@ -44,6 +45,9 @@ def spoken(endpoint: Endpoint, candidate: Candidate) -> Endpoint | None:
     paths, known = candidate.upstream.paths, candidate.target.speaks
     if candidate.model.passthrough or endpoint == "passthrough":
         return endpoint if candidate.model.passthrough and endpoint == "passthrough" else None
+    if endpoint in COUNTERS:
+        able = [each for each in (endpoint, *COUNTERS) if each in paths and (not known or COUNTED[each] in known)]
+        return able[0] if able else None
     if endpoint in paths and (not known or endpoint in known or endpoint not in FRONTS):
         return endpoint
     if endpoint not in FRONTS:
@@ -69,7 +73,9 @@ class Way:
         self.back: Wire = WIRES[back]
         self._front_codec: FrontCodec | None = None
         self._back_codec: BackCodec | None = None
-        if back != exchange.endpoint:
+        if back in COUNTERS and back != exchange.endpoint:
+            self._front_codec, self._back_codec = COUNTERS[exchange.endpoint], COUNTERS[back]
+        elif back != exchange.endpoint:
             self._front_codec, self._back_codec = FRONTS[exchange.endpoint], BACKS[back]
         self._read: Request | None = None
         self.dropped: tuple[str, ...] = ()  # fields of the client's that were left out

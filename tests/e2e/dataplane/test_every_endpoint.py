@@ -127,6 +127,36 @@ async def test_counting_tokens_is_free_and_exact(bench: WireBench) -> None:
     assert {(record.usage.total, record.cost_nusd) for record in bench.records()} == {(0, 0)}
 
 
+@pytest.mark.parametrize("provider", ["messages", "responses", "gemini"])
+async def test_a_count_may_be_asked_in_any_words(bench: WireBench, provider: str) -> None:
+    """Whoever can count is asked, in its own words; what it says comes back in the client's, and is free."""
+    model = f"m-{provider}"
+    tool = {"name": "f", "input_schema": {"type": "object"}}
+    anthropic = {"model": model, "messages": [{"role": "user", "content": "hello there"}], "tools": [tool]}
+    part = {"role": "user", "parts": [{"text": "hello there"}]}
+    google = {"generateContentRequest": {"model": f"models/{model}", "contents": [part]}}
+    answers = [
+        await bench.plane.post("/v1/messages/count_tokens", anthropic),
+        await bench.plane.post(f"/v1beta/models/{model}:countTokens", google),
+        await bench.plane.post("/v1/responses/input_tokens", {"model": model, "input": "hello there"}),
+    ]
+
+    assert [answer.json() for answer in answers] == [
+        {"input_tokens": 13},
+        {"totalTokens": 3},
+        {"object": "response.input_tokens", "input_tokens": 3},
+    ]
+    assert {(record.usage.total, record.cost_nusd) for record in bench.records()} == {(0, 0)}
+
+
+async def test_a_count_that_nobody_can_make_is_a_400(bench: WireBench) -> None:
+    """Chat completions have no such call: nothing is made up."""
+    body = {"model": "m-chat", "messages": [{"role": "user", "content": "hello"}]}
+    answer = await bench.plane.post("/v1/messages/count_tokens", body)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "endpoint_not_supported")
+
+
 async def test_a_kept_response_is_found_by_its_id_and_by_its_key_alone(bench: WireBench) -> None:
     """The id leads back to the provider that made it, for the key that made it; it is paid for once."""
     made = (await bench.plane.post("/v1/responses", {"model": "m-responses", "input": "#do say Hi"})).json()

@@ -9,6 +9,7 @@ _ROUTES: Final = tuple(
     for endpoint, pattern in (
         ("chat", "chat/completions"),
         ("responses", "responses"),
+        ("responses_tokens", "responses/input_tokens"),
         ("response", "responses/(?P<id>[^/]+)(?P<tail>/cancel|/input_items)?"),
         ("messages", "messages"),
         ("count_tokens", "messages/count_tokens"),
@@ -38,12 +39,17 @@ _OPENAI: Final = frozenset(
 SCOPES: Final = {
     "all": frozenset(endpoint for endpoint, _ in _ROUTES),
     "chat": _OPENAI,
-    "responses": frozenset(("responses", "response", "models")),
+    "responses": frozenset(("responses", "responses_tokens", "response", "models")),
     "messages": frozenset(("messages", "count_tokens", "models")),
     "gemini": frozenset(("gemini", "gemini_count", "gemini_embeddings", "models")),
     "converse": frozenset(("converse",)),
 }
-WIRE_OF: Final = {"count_tokens": "messages", "gemini_count": "gemini", "gemini_embeddings": "gemini"}
+WIRE_OF: Final = {
+    "count_tokens": "messages",
+    "responses_tokens": "responses",
+    "gemini_count": "gemini",
+    "gemini_embeddings": "gemini",
+}
 
 
 def route_of(tail: str) -> tuple[str, re.Match[str] | None]:
