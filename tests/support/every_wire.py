@@ -163,7 +163,7 @@ class EveryWire:
             case "response":
                 return self._kept(call.request.method, named["id"])
             case "count_tokens" | "responses_tokens" | "gemini_count":
-                return web.json_response(self._count(call, named.get("model", "")))
+                return web.json_response(self._counted(call, named.get("model", "")))
             case "gemini_embeddings":
                 return _answer({"content-type": "application/json"}, self.gemini.embed(call.body))
             case "image_edits" | "image_variations" | "transcriptions" | "translations":
@@ -176,7 +176,7 @@ class EveryWire:
             heard.asked = call.request.query.get("alt") == "sse"
         return await self._converse(call, heard, speaker)
 
-    def _count(self, call: _Call, model: str) -> dict[str, Any]:
+    def _counted(self, call: _Call, model: str) -> dict[str, Any]:
         if call.endpoint == "count_tokens":
             return {"input_tokens": input_tokens(self.messages.count(call.body, call.headers))}
         if call.endpoint == "gemini_count":
