@@ -10,6 +10,7 @@ from sluice_dataplane.errors import InvalidRequestError
 
 ABSENT: Final = msgspec.Raw()
 NULL: Final = b"null"
+MAX_TOKENS: Final = 2**53  # of one count: what others count exactly; what is more is no count
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises; catch all three
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import ABSENT, said
+from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, said
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
@@ -114,5 +114,7 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
     whole = plain + read + write
     # What only the sum has was used all the same.
     output += max((usage.total_tokens or 0) - whole - output, 0)
+    if max(whole, output) > MAX_TOKENS:
+        return None
     hour = sum(max(each.inputTokens or 0, 0) for each in usage.cache_details or () if each.ttl == "1h")
     return TokenUsage(input=whole, output=output, cached_input=read, cache_write=write, cache_write_1h=min(hour, write))

@@ -49,7 +49,7 @@ def reported_of(raw: msgspec.Raw) -> Reported | None:
     """What ``usageMetadata`` says; None where it makes no sense.  Details that make none are as if they were not."""
     try:
         sums, details = _sums.decode(raw), _details.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except values.UNREADABLE:
         return None
     usage = _tokens(sums, details)
     if usage is None:
@@ -69,6 +69,8 @@ def _tokens(sums: _Sums, details: _Details) -> TokenUsage | None:
     whole, output = prompt + beside, output + thoughts
     if total is not None and total > whole + output:  # what only the sum has was used all the same
         output = total - whole
+    if max(whole, output) > values.MAX_TOKENS:
+        return None
     cached = _within(sums.cached_content_token_count or 0, whole)
     inputs, tools = _by_modality(details.prompt_tokens_details), _by_modality(details.tool_use_prompt_tokens_details)
     outputs, kept = _by_modality(details.candidates_tokens_details), _by_modality(details.cache_tokens_details)
@@ -91,7 +93,7 @@ def _by_modality(raw: msgspec.Raw) -> dict[str, int]:
         return {}
     try:
         found = _modalities.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except values.UNREADABLE:
         return {}
     sums: dict[str, int] = {}
     for each in found:
@@ -104,7 +106,7 @@ def _word(raw: msgspec.Raw) -> str:
         return ""
     try:
         return _text.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except values.UNREADABLE:
         return ""
 
 

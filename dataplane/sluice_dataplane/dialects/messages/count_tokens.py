@@ -50,7 +50,10 @@ class CountTokensWire(MessagesWire):
         Raises:
             ValueError: it is no count.
         """
-        _count.decode(body)
+        try:
+            _count.decode(body)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
         return _FREE
 
     def begins_answer(self, data: bytes) -> bool:  # noqa: ARG002  the seam's

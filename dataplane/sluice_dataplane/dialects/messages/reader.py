@@ -66,7 +66,7 @@ class Reader:
         if self._over or not frame.whole or data is None or not data.lstrip().startswith(b"{"):
             return []
         try:
-            return self._read(shapes.stream_event.decode(data))
+            return self._begun(self._read(shapes.stream_event.decode(data)))
         except (ValueError, RecursionError):
             if _is_unknown(data):
                 return []
@@ -76,7 +76,7 @@ class Reader:
         """The end, where the provider told why it stopped; else only what is open is closed."""
         if self._over:
             return []
-        return self._close() if self._finish is None else self._end()
+        return self._begun(self._close() if self._finish is None else self._end())
 
     def _read(self, event: shapes.StreamEvent) -> list[Event]:
         match event.type:
@@ -97,6 +97,13 @@ class Reader:
                 return self._fail(event.error or shapes.Failure())
             case _:
                 return []
+
+    def _begun(self, events: list[Event]) -> list[Event]:
+        """*events*, behind a beginning where the provider told none."""
+        if self._began or not events or isinstance(events[0], Failed):
+            return events
+        self._began = True
+        return [Began(), *events]
 
     def _start(self, message: shapes.Answer) -> list[Event]:
         if self._began:

@@ -13,11 +13,10 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.messages.fields import tier
-from sluice_dataplane.dialects.values import said
+from sluice_dataplane.dialects.values import MAX_TOKENS, UNREADABLE, said
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
-MAX_TOKENS: Final = 2**53  # of one count; what is more is no count
 
 
 class CacheWrites(msgspec.Struct, gc=False):
@@ -103,11 +102,11 @@ def read(raw: msgspec.Raw) -> Usage | None:
         return None
     try:
         return _usage.decode(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         pass
     try:
         sums = _counts.decode(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return Usage(*[getattr(sums, name) for name in _Counts.__struct_fields__])
 

@@ -13,7 +13,7 @@ import msgspec
 
 from sluice_contract.money import MAX_BUDGET_NUSD
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, said
+from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE, length, said
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
@@ -123,12 +123,11 @@ def answer_usage(body: bytes, *, generates: bool = True) -> Reported | None:
         ValueError: the body is no JSON object at all, holds no answer, or is an error in spite of its status.
     """
     try:
-        answer = _with_usage.decode(body)
-    except msgspec.ValidationError:
-        _anything.decode(body)  # an object whose usage is odd is an answer without usage
-        return _only_sums(body)[0]
+        answer = _answer_of(body)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    if answer is None:
+        return _only_sums(body)[0]
     if answer.usage is not None:
         return _reported(answer.usage, answer.service_tier)
     if answer.error is not None:
@@ -136,6 +135,15 @@ def answer_usage(body: bytes, *, generates: bool = True) -> Reported | None:
     if not said(answer.choices if generates else answer.data):
         raise ValueError("there is no answer in it")
     return None
+
+
+def _answer_of(body: bytes) -> _WithUsage | None:
+    """None: an object whose usage is odd, which is an answer without usage."""
+    try:
+        return _with_usage.decode(body)
+    except msgspec.ValidationError:
+        _anything.decode(body)
+        return None
 
 
 def chunk_usage(data: bytes) -> tuple[Reported | None, bool]:
@@ -239,11 +247,15 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
         reported += beside
     else:  # what only the sum has was used all the same: xAI and Gemini count reasoning beside the completion
         output += beside
+    if max(reported, output) > MAX_TOKENS:
+        return None
+    write = _within(write, reported)
+    cached = _within(cached, reported - write)
     return TokenUsage(
         input=reported,
         output=output,
-        cached_input=_within(cached, reported),
-        cache_write=_within(write, reported),
+        cached_input=cached,
+        cache_write=write,
         cache_write_1h=_within(writes.ephemeral_1h_input_tokens or 0, write) if writes else 0,
         audio_input=_within(inputs.audio_tokens or 0, reported),
         cached_audio=_within(0 if audio is None else audio.audio_tokens or 0, cached),

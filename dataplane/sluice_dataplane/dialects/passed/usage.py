@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import UNREADABLE
+from sluice_dataplane.dialects.values import MAX_TOKENS, UNREADABLE
 from sluice_dataplane.exchange import Reported
 
 TOKENS_PER_SECOND: Final = 10  # of sound, where a provider bills by time: as many as OpenAI counts where it counts them
@@ -72,12 +72,11 @@ def answer_usage(body: bytes) -> Reported | None:
         ValueError: it is no JSON object, or an error in spite of its status.
     """
     try:
-        answer = _answer.decode(body)
-    except msgspec.ValidationError:
-        _object.decode(body)
-        return None
+        answer = _answer_of(body)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    if answer is None:
+        return None
     if answer.error is not None and answer.usage is None:
         raise ValueError("an error came with a status of success")
     if answer.usage is not None:
@@ -85,6 +84,15 @@ def answer_usage(body: bytes) -> Reported | None:
     if answer.meta is not None:
         return _of_cohere(answer.meta)
     return _of_seconds(answer.duration)
+
+
+def _answer_of(body: bytes) -> _Answer | None:
+    """None: an object whose usage is of no form that is known."""
+    try:
+        return _answer.decode(body)
+    except msgspec.ValidationError:
+        _object.decode(body)
+        return None
 
 
 def event_usage(data: bytes) -> tuple[str, Reported | None]:
@@ -103,7 +111,7 @@ def _reported(usage: _Usage) -> Reported | None:
     given = usage.input_tokens if usage.input_tokens is not None else usage.prompt_tokens
     if given is None and usage.total_tokens is not None:
         given = usage.total_tokens - output
-    if given is None or given < 0 or output < 0:
+    if given is None or min(given, output) < 0 or max(given, output) > MAX_TOKENS:
         return None
     inputs = usage.input_tokens_details or usage.input_token_details or _NO_DETAILS
     outputs = usage.output_tokens_details or _NO_DETAILS

@@ -41,7 +41,10 @@ class _KeptWire(ResponsesWire):
         return body
 
     def read_usage(self, body: bytes) -> Reported | None:
-        _object.decode(body)  # raises where it is no object; a response that failed is one
+        try:
+            _object.decode(body)  # raises where it is no object; a response that failed is one
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
         return _NOTHING
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  nothing is kept back

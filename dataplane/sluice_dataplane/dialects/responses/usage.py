@@ -11,7 +11,7 @@ import msgspec
 
 from sluice_contract.money import MAX_BUDGET_NUSD
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import ABSENT, UNREADABLE
+from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
@@ -102,12 +102,15 @@ def tokens_of(usage: Usage) -> TokenUsage | None:
     if total is not None:
         output += max(total - counted - output, 0)
     inputs, outputs = usage.input_tokens_details or _NO_INPUTS, usage.output_tokens_details or _NO_OUTPUTS
-    cached, write = inputs.cached_tokens or 0, _within(inputs.cache_write_tokens, counted)
+    if max(counted, output) > MAX_TOKENS:
+        return None
+    write = _within(inputs.cache_write_tokens, counted)
+    cached = _within(inputs.cached_tokens, counted - write)
     audio, long_lived = inputs.cached_tokens_details, inputs.cache_write_tokens_details
     return TokenUsage(
         input=counted,
         output=output,
-        cached_input=_within(cached, counted),
+        cached_input=cached,
         cache_write=write,
         cache_write_1h=_within(long_lived.ttl_12h_tokens, write) if long_lived else 0,
         audio_input=_within(inputs.audio_tokens, counted),

@@ -35,6 +35,53 @@ def test_a_body_that_cannot_be_written_anew_is_a_400(endpoint: Endpoint, bad: by
         assert wire.request_body(body, ask, Edit("up", ceiling=5))
 
 
+ODD = (
+    b'{"usage":{"prompt_tokens":%d,"completion_tokens":1,"total_tokens":1},"choices":[],"data":[]}',
+    b'{"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":%d},"choices":[],"data":[]}',
+    b'{"usage":{"input_tokens":%d,"output_tokens":1},"output":[],"content":[]}',
+    b'{"usage":{"inputTokens":1,"outputTokens":%d},"output":{}}',
+    b'{"usageMetadata":{"promptTokenCount":%d,"candidatesTokenCount":1}}',
+)
+
+
+@pytest.mark.parametrize("endpoint", list(WIRES))
+@pytest.mark.parametrize("body", ODD)
+def test_a_count_that_nobody_can_count_is_none(endpoint: Endpoint, body: bytes) -> None:
+    """It would be money that no counter can hold: what was used is estimated, as where nothing is said."""
+    with contextlib.suppress(ValueError):
+        reported = WIRES[endpoint].read_usage(body % 2**60)
+
+        assert reported is None or reported.usage.total < 2**60
+
+
+@pytest.mark.parametrize("endpoint", list(WIRES))
+@pytest.mark.parametrize("name", [b"usage", b"usageMetadata", b"error", b"input_tokens", b"x"])
+def test_an_answer_that_is_nested_too_deep_is_none(endpoint: Endpoint, name: bytes) -> None:
+    """ValueError, as of all that is no answer; whether it is an error is answered too."""
+    wire = WIRES[endpoint]
+    for deep in (600, 2_000):
+        body = b'{"%s":%s}' % (name, b'{"a":' * deep + b"1" + b"}" * deep)
+        wire.is_error(body)
+        with contextlib.suppress(ValueError):
+            wire.read_usage(body)
+
+
+CACHED: dict[Endpoint, bytes] = {
+    "chat": b'"prompt_tokens_details":{"cached_tokens":9,"cache_write_tokens":8}',
+    "responses": b'"input_tokens_details":{"cached_tokens":9,"cache_write_tokens":8}',
+}
+
+
+@pytest.mark.parametrize("endpoint", list(CACHED))
+def test_what_caches_had_is_no_more_than_what_came_in(endpoint: Endpoint) -> None:
+    """Else a client of another API, whose sums leave them out, would read a negative count; writing costs more."""
+    sums = b'"prompt_tokens":10,"completion_tokens":1,"input_tokens":10,"output_tokens":1'
+    reported = WIRES[endpoint].read_usage(b'{"choices":[],"output":[],"usage":{%s,%s}}' % (sums, CACHED[endpoint]))
+
+    assert reported is not None
+    assert (reported.usage.cached_input, reported.usage.cache_write) == (2, 8)
+
+
 @pytest.mark.parametrize("endpoint", READ)
 def test_a_body_as_deep_as_the_reader_goes_is_a_400(endpoint: Endpoint) -> None:
     """How deep it goes depends on who calls: what one reading stood, the next may not."""

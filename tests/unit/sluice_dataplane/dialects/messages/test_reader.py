@@ -50,6 +50,14 @@ def test_a_stream_that_just_ends_has_no_end() -> None:
     assert said(START, begin(0, type="text"), finish=True)[-1] == PartEnded(index=0)
 
 
+def test_a_stream_without_a_beginning_has_one() -> None:
+    """Whoever writes it for a client counts on it: it comes first, before a part and before an end alike."""
+    delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+
+    assert said(begin(0, type="text"))[0] == Began()
+    assert said(delta, finish=True) == [Began(), ChoiceEnded(finish="stop"), Ended()]
+
+
 def test_nothing_comes_after_a_failure() -> None:
     """Not even the end."""
     failure = {"type": "error", "error": {"type": "overloaded_error", "message": "busy", "code": 529}}
