@@ -17,7 +17,7 @@ _SCRIPTS: Final = FOLDER / "scripts"
 
 
 class Client(msgspec.Struct, frozen=True):
-    """One client: ``shown`` is its name for people, ``front`` the wire it speaks."""
+    """One client: ``shown`` is its name for people, ``{}`` its version, ``front`` the wire it speaks."""
 
     name: str
     shown: str
@@ -34,30 +34,30 @@ class Client(msgspec.Struct, frozen=True):
 
 
 CLIENTS: Final = (
-    Client("openai-2-chat", "openai (Python), chat", "chat", "openai_chat.py", "openai-2"),
-    Client("openai-3-chat", "openai (Python), chat", "chat", "openai_chat.py", "openai-3"),
-    Client("openai-2-responses", "openai (Python), responses", "responses", "openai_responses.py", "openai-2"),
-    Client("openai-3-responses", "openai (Python), responses", "responses", "openai_responses.py", "openai-3"),
-    Client("anthropic-1", "anthropic (Python)", "messages", "anthropic_messages.py", "anthropic-1"),
-    Client("anthropic-2", "anthropic (Python)", "messages", "anthropic_messages.py", "anthropic-2"),
-    Client("google-genai", "google-genai (Python)", "gemini", "genai_content.py", "google-genai"),
-    Client("langchain-openai", "langchain-openai", "chat", "langchain_chat.py", "langchain", arguments=("openai",)),
+    Client("openai-2-chat", "openai {} (Python), chat", "chat", "openai_chat.py", "openai-2"),
+    Client("openai-3-chat", "openai {} (Python), chat", "chat", "openai_chat.py", "openai-3"),
+    Client("openai-2-responses", "openai {} (Python), responses", "responses", "openai_responses.py", "openai-2"),
+    Client("openai-3-responses", "openai {} (Python), responses", "responses", "openai_responses.py", "openai-3"),
+    Client("anthropic-1", "anthropic {} (Python)", "messages", "anthropic_messages.py", "anthropic-1"),
+    Client("anthropic-2", "anthropic {} (Python)", "messages", "anthropic_messages.py", "anthropic-2"),
+    Client("google-genai", "google-genai {} (Python)", "gemini", "genai_content.py", "google-genai"),
+    Client("langchain-openai", "langchain-openai {}", "chat", "langchain_chat.py", "langchain", arguments=("openai",)),
     Client(
         "langchain-anthropic",
-        "langchain-anthropic",
+        "langchain-anthropic {}",
         "messages",
         "langchain_chat.py",
         "langchain",
         arguments=("anthropic",),
     ),
-    Client("llama-index", "llama-index-llms-openai-like", "chat", "llamaindex_chat.py", "llama-index"),
-    Client("ai-openai", "@ai-sdk/openai", "responses", "ai_sdk.mjs", "ai", "node", ("openai",)),
-    Client("ai-anthropic", "@ai-sdk/anthropic", "messages", "ai_sdk.mjs", "ai", "node", ("anthropic",)),
-    Client("ai-compatible", "@ai-sdk/openai-compatible", "chat", "ai_sdk.mjs", "ai", "node", ("compatible",)),
-    Client("openai-2-others", "openai (Python), other calls", "chat", "openai_others.py", "openai-2", wires=("chat",)),
-    Client("openai-3-others", "openai (Python), other calls", "chat", "openai_others.py", "openai-3", wires=("chat",)),
-    Client("claude-code", "Claude Code", "messages", "claude_code.py", "claude-code", "claude"),
-    Client("codex", "Codex CLI", "responses", "codex.py", "codex", "codex"),
+    Client("llama-index", "llama-index-llms-openai-like {}", "chat", "llamaindex_chat.py", "llama-index"),
+    Client("ai-openai", "@ai-sdk/openai {}", "responses", "ai_sdk.mjs", "ai", "node", ("openai",)),
+    Client("ai-anthropic", "@ai-sdk/anthropic {}", "messages", "ai_sdk.mjs", "ai", "node", ("anthropic",)),
+    Client("ai-compatible", "@ai-sdk/openai-compatible {}", "chat", "ai_sdk.mjs", "ai", "node", ("compatible",)),
+    Client("openai-2-others", "openai {} (Python)", "chat", "openai_others.py", "openai-2", wires=("chat",)),
+    Client("openai-3-others", "openai {} (Python)", "chat", "openai_others.py", "openai-3", wires=("chat",)),
+    Client("claude-code", "Claude Code {}", "messages", "claude_code.py", "claude-code", "claude"),
+    Client("codex", "Codex CLI {}", "responses", "codex.py", "codex", "codex"),
 )
 
 

@@ -15,6 +15,7 @@ SHOWN: Final = {
 }
 COLUMNS: Final = {
     "chat": "chat",
+    "settings": "settings",
     "stream": "stream",
     "tools": "tools",
     "thinking": "thinking",
@@ -45,6 +46,7 @@ front of a scripted provider that speaks each API as strictly as the real one do
 what they found. Rows are clients, columns the API that the provider speaks.
 
 - **chat**: an answer, its usage, a ceiling; asynchronously too where the client can
+- **settings**: all that can be set and changes an answer: sampling, penalties, stop sequences, log probabilities, …
 - **stream**: the words in pieces, and usage where it is asked for
 - **tools**: a call, its result, the answer; two calls at once; in a stream; a forced one
 - **thinking**: a thought, a call, and the thought's proof back at its provider with the result
@@ -53,8 +55,8 @@ what they found. Rows are clients, columns the API that the provider speaks.
 - **errors**: each as the client's own class: a bad request, a wrong key, a rate limit with its `retry-after`, a stream
   that breaks, a spent Budget after one request only
 
-✓ works. ✓ with a number works as the note says. "no" is refused, by the rule in the note. An empty cell: the client
-has no such thing.
+✓ works. ✓ with a number works as the note says. "no" is refused, by the rule in the note. An empty cell is
+not tried.
 """
 
 
@@ -77,7 +79,7 @@ def marks(client: Client, wire: str, told: Told) -> dict[str, Mark]:
 
 
 def _name(client: Client, told: dict[str, Told]) -> str:
-    return f"{client.shown} {told[client.name].version}"
+    return client.shown.format(told[client.name].version)
 
 
 def _clients(told: dict[str, Told]) -> str:

@@ -28,7 +28,9 @@ def mark(client: Client, wire: str, scenario: str, outcome: Outcome) -> Mark:
         if scenario == "count_tokens" and wire != client.front and "endpoint_not_supported" in outcome.detail:
             return Mark("no", (COUNTING,))
         return Mark("✗", wrong=outcome.detail)
-    notes = []
+    notes: list[str] = []
+    if scenario == "settings":
+        return _settings(outcome)
     if outcome.refused:
         found = _REFUSED.search(outcome.refused)
         if found is None:
@@ -39,6 +41,16 @@ def mark(client: Client, wire: str, scenario: str, outcome: Outcome) -> Mark:
         if "unsigned" in outcome.detail and wire != "chat":
             return Mark("✗", wrong=f"the provider did not get its proof back: {outcome.detail}")
     return Mark("✓", tuple(notes))
+
+
+def _settings(outcome: Outcome) -> Mark:
+    """What was left out must have been refused before, and what was refused must have been left out."""
+    if bool(outcome.detail) != bool(outcome.refused):
+        return Mark("✗", wrong=f"left out: {outcome.detail!r}; refused: {outcome.refused!r}")
+    if not outcome.detail:
+        return Mark("✓")
+    left_out = ", ".join(f"`{field.strip()}`" for field in sorted(outcome.detail.split(", ")))
+    return Mark("✓", (f"Refused, and left out with `dropUnsupported: true`: {left_out}.",))
 
 
 def _general(field: str) -> str:

@@ -76,6 +76,18 @@ class Messages:
             answer: Any = await client.messages.create(model=self.model, max_tokens=99, messages=turns)
             return str(answer.content[0].text)
 
+    def settings(self) -> str:
+        """Everything that can be set and changes an answer; what the gateway left out of it."""
+        turns: list[Any] = [{"role": "user", "content": SAY}]
+        asked: dict[str, Any] = {"stop_sequences": ["never said"], "metadata": {"user_id": "ann"}}
+        if self.client.default_headers["anthropic-version"] == "2023-06-01":  # later ones have no sampling
+            asked["extra_body"] = {"temperature": 0.5, "top_k": 40}
+        raw: Any = self.client.messages.with_raw_response.create(
+            model=self.model, max_tokens=200, messages=turns, **asked
+        )
+        expect(raw.parse().content[0].text, HELLO)
+        return str(raw.headers.get("x-sluice-dropped", ""))
+
     def stream(self) -> None:
         """The words in pieces, the whole message at the end."""
         turns: list[Any] = [{"role": "user", "content": SAY}]
@@ -175,7 +187,18 @@ class Messages:
 def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:
     """By name."""
     it = Messages(setup, model)
-    tried = (it.chat, it.stream, it.tools, it.thinking, it.structured, it.images, it.count_tokens, it.errors, it.models)
+    tried = (
+        it.chat,
+        it.settings,
+        it.stream,
+        it.tools,
+        it.thinking,
+        it.structured,
+        it.images,
+        it.count_tokens,
+        it.errors,
+        it.models,
+    )
     return {each.__name__: each for each in tried}
 
 

@@ -30,7 +30,8 @@ class ClaudeCode:
 
     def __init__(self, setup: Setup, model: str) -> None:
         self.setup, self.model = setup, model
-        self.folder = Path(tempfile.mkdtemp(prefix="claude-code-"))
+        self._temporary = tempfile.TemporaryDirectory(prefix="claude-code-", ignore_cleanup_errors=True)
+        self.folder = Path(self._temporary.name)
         (self.folder / "note.txt").write_text(SECRET)
         (self.folder / "dot.png").write_bytes(picture())
 
@@ -45,6 +46,7 @@ class ClaudeCode:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "CLAUDE_CODE_MAX_RETRIES": "0",
             "DISABLE_AUTOUPDATER": "1",
+            "DISABLE_TELEMETRY": "1",
         }
         command = [BINARY, "-p", prompt, "--model", model or self.model, *(options or ("--output-format", "json"))]
         done = subprocess.run(

@@ -22,6 +22,8 @@ SCHEMA = {
 CONFIG = """
 model_provider = "sluice"
 web_search = "disabled"
+check_for_update_on_startup = false
+analytics = {{ enabled = false }}
 [model_providers.sluice]
 name = "sluice"
 base_url = "{url}/v1"
@@ -41,7 +43,8 @@ class Codex:
 
     def __init__(self, setup: Setup, model: str) -> None:
         self.setup, self.model = setup, model
-        self.folder = Path(tempfile.mkdtemp(prefix="codex-"))
+        self._temporary = tempfile.TemporaryDirectory(prefix="codex-", ignore_cleanup_errors=True)
+        self.folder = Path(self._temporary.name)
         (self.folder / "home").mkdir()
         (self.folder / "home" / "config.toml").write_text(CONFIG.format(url=setup.url))
         (self.folder / "note.txt").write_text(SECRET)

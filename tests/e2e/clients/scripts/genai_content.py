@@ -87,6 +87,25 @@ class Content:
         await client.aio.aclose()
         return answer.text
 
+    def settings(self) -> str:
+        """Everything that can be set and changes an answer; what the gateway left out of it."""
+        answer = self.ask(
+            SAY,
+            max_output_tokens=200,
+            temperature=0.5,
+            top_p=0.9,
+            top_k=40,
+            seed=7,
+            stop_sequences=["never said"],
+            presence_penalty=0.1,
+            frequency_penalty=0.1,
+            response_logprobs=True,
+            logprobs=2,
+            candidate_count=1,
+        )
+        expect(answer.text, HELLO)
+        return str(answer.sdk_http_response.headers.get("x-sluice-dropped", ""))
+
     def stream(self) -> None:
         """The words in pieces."""
         chunks = list(self.client.models.generate_content_stream(model=self.model, contents=SAY))
@@ -185,7 +204,18 @@ class Content:
 def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:
     """By name."""
     it = Content(setup, model)
-    tried = (it.chat, it.stream, it.tools, it.thinking, it.structured, it.images, it.count_tokens, it.errors, it.models)
+    tried = (
+        it.chat,
+        it.settings,
+        it.stream,
+        it.tools,
+        it.thinking,
+        it.structured,
+        it.images,
+        it.count_tokens,
+        it.errors,
+        it.models,
+    )
     return {each.__name__: each for each in tried}
 
 

@@ -82,6 +82,28 @@ class Chat:
             answer = await client.chat.completions.create(model=self.model, messages=[turn])
             return answer.choices[0].message.content
 
+    def settings(self) -> str:
+        """Everything that can be set and changes an answer; what the gateway left out of it."""
+        turn: Any = {"role": "user", "content": SAY}
+        raw = self.client.chat.completions.with_raw_response.create(
+            model=self.model,
+            messages=[turn],
+            max_completion_tokens=200,
+            temperature=0.5,
+            top_p=0.9,
+            seed=7,
+            stop=["never said"],
+            presence_penalty=0.1,
+            frequency_penalty=0.1,
+            logit_bias={"50256": -100},
+            logprobs=True,
+            top_logprobs=2,
+            verbosity="low",
+            user="ann",
+        )
+        expect(raw.parse().choices[0].message.content, HELLO)
+        return raw.headers.get("x-sluice-dropped", "")
+
     def stream(self) -> None:
         """The words in pieces; usage where it is asked for, and only there."""
         chunks = list(self.ask(SAY, stream=True))
@@ -173,7 +195,8 @@ def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:
     """By name."""
     it = Chat(setup, model)
     return {
-        each.__name__: each for each in (it.chat, it.stream, it.tools, it.thinking, it.structured, it.images, it.errors)
+        each.__name__: each
+        for each in (it.chat, it.settings, it.stream, it.tools, it.thinking, it.structured, it.images, it.errors)
     }
 
 

@@ -77,6 +77,25 @@ class Responses:
             answer = await client.responses.create(model=self.model, input=SAY, store=False)
             return answer.output_text
 
+    def settings(self) -> str:
+        """Everything that can be set and changes an answer; what the gateway left out of it."""
+        raw = self.client.responses.with_raw_response.create(
+            model=self.model,
+            input=SAY,
+            store=False,
+            max_output_tokens=200,
+            temperature=0.5,
+            top_p=0.9,
+            top_logprobs=2,
+            include=["message.output_text.logprobs"],
+            text={"verbosity": "low"},
+            truncation="auto",
+            max_tool_calls=3,
+            safety_identifier="ann",
+        )
+        expect(raw.parse().output_text, HELLO)
+        return raw.headers.get("x-sluice-dropped", "")
+
     def stream(self) -> None:
         """The words in pieces, the whole response at the end."""
         with self.client.responses.stream(model=self.model, input=SAY, store=False) as events:
@@ -163,7 +182,8 @@ def scenarios(setup: Setup, model: str) -> dict[str, Callable[[], object]]:
     """By name."""
     it = Responses(setup, model)
     return {
-        each.__name__: each for each in (it.chat, it.stream, it.tools, it.thinking, it.structured, it.images, it.errors)
+        each.__name__: each
+        for each in (it.chat, it.settings, it.stream, it.tools, it.thinking, it.structured, it.images, it.errors)
     }
 
 
