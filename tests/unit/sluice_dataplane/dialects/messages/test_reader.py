@@ -70,13 +70,16 @@ def test_parts_are_numbered_without_gaps() -> None:
     """Though blocks that say nothing elsewhere come between."""
     blocks = (begin(0, type="server_tool_use", id="s", name="n"), begin(1, type="text"), more(0, partial_json="x"))
 
-    assert said(*blocks, more(1, text="t")) == [PartBegan(index=0, part=Text(text="")), Delta(index=0, text="t")]
+    assert said(START, *blocks, more(1, text="t"))[1:] == [
+        PartBegan(index=0, part=Text(text="")),
+        Delta(index=0, text="t"),
+    ]
 
 
 def test_a_call_that_comes_whole_has_its_arguments() -> None:
     """Some servers send them with its beginning; an empty object says that they are to come."""
     whole, empty = (begin(n, type="tool_use", id="t", name="n", input=given) for n, given in enumerate(({"a": 1}, {})))
-    events = said(whole, empty)
+    events = said(START, whole, empty)[1:]
 
     assert events[1] == Delta(index=0, text='{"a": 1}')
     assert events[2:] == [PartBegan(index=1, part=ToolCall(id="t", name="n"))]
