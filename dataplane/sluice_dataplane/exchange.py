@@ -115,6 +115,7 @@ class Ask(_Value, frozen=True, gc=False):
     unpriced: str = ""  # the first field that asks for what no price of a token covers
     input_units: int = 0  # of what the input is billed by, where that is known exactly; 0: tokens, bounded by its bytes
     kept: Keeping | None = None
+    long_context: int = 0  # tokens of a window that the client asks for, where it is longer than a model's own
     output_bound: int = 0  # tokens of one choice at most, where no ceiling can be set; 0: one can, or there are none
 
 

@@ -73,9 +73,9 @@ class Demands:
             exchange.body,
             ask,
             candidates,
-            context_window=candidates[0].model.context_window if len(candidates) == 1 else _context_window(candidates),
+            context_window=_context_window(candidates, ask.long_context),
         )
-        if bound.least > SMALL_TOKENS and exchange.endpoint in CONVERSATIONS:
+        if bound.least > max(SMALL_TOKENS, ask.long_context) and exchange.endpoint in CONVERSATIONS:
             plan = _fitting(plan, bound.least)
             candidates = plan.candidates
         if terms.cost_held and (bound.unpriced or (ask.model.endswith(_SEARCHES) and _searches(candidates))):
@@ -257,10 +257,15 @@ def _fitting(plan: Plan, least: int) -> Plan:
     return Plan(plan.model, tuple(itertools.compress(plan.candidates, fits)))
 
 
-def _context_window(candidates: tuple[Candidate, ...]) -> int | None:
-    windows = [each.model.context_window for each in candidates]
-    known = [window for window in windows if window is not None]
-    return max(known) if len(known) == len(windows) else None
+def _context_window(candidates: tuple[Candidate, ...], asked: int) -> int | None:
+    """The longest of theirs, or what is *asked* for where that is longer; None where not all are known."""
+    window = asked
+    for each in candidates:
+        known = each.model.context_window
+        if known is None:
+            return None
+        window = max(window, known)
+    return window
 
 
 def _searches(candidates: tuple[Candidate, ...]) -> bool:

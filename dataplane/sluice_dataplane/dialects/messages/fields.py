@@ -36,6 +36,8 @@ _OWNED: Final = tuple(
 # Other services, other models than the one that was asked for, more rounds than one.
 _UNPRICED: Final = ("container", "mcp_servers", "fallbacks", "compaction")
 _NOTHING: Final = (b"null", b"[]", b"{}", b'""', b"false")
+_LONG: Final = "context-1m"  # the beta that asks for a longer window than a model has by itself
+LONG_CONTEXT: Final = 1_000_000  # tokens
 _GLOBAL: Final = ("", "global", "not_available")
 
 
@@ -62,6 +64,7 @@ class _Fields(msgspec.Struct, gc=False):
     thinking: msgspec.Raw = ABSENT
     output_config: msgspec.Raw = ABSENT
     output_format: msgspec.Raw = ABSENT
+    anthropic_beta: msgspec.Raw = ABSENT
 
 
 class _Thinking(msgspec.Struct, gc=False):
@@ -74,8 +77,8 @@ _text: Final = msgspec.json.Decoder(str)
 _thinking: Final = msgspec.json.Decoder(_Thinking)
 
 
-def read_ask(body: bytes, *, generates: bool = True) -> Ask:
-    """What *body* asks for; *generates*: its tokens are not only counted.
+def read_ask(body: bytes, *, generates: bool = True, client: Headers = ()) -> Ask:
+    """What *body* asks for; *generates*: its tokens are not only counted.  *client* are the headers beside it.
 
     Raises:
         InvalidRequestError: it is no JSON object, or an owned field is missing or out of range; names the field.
@@ -97,6 +100,7 @@ def read_ask(body: bytes, *, generates: bool = True) -> Ask:
         instructed=any(map(said, (fields.tools, fields.thinking, fields.output_config, fields.output_format))),
         service_tier=tier(_name(fields.service_tier), _name(fields.speed), _name(fields.inference_geo)),
         unpriced=_unpriced(fields),
+        long_context=LONG_CONTEXT if said(fields.anthropic_beta) or _LONG in header(client, "anthropic-beta") else 0,
     )
 
 
@@ -207,7 +211,8 @@ def _unpriced(fields: _Fields) -> str:
         if _asked(getattr(fields, name)):
             return name
     # A conversation that is summarised on the way is read, and written, once more than its length tells.
-    return "context_management" if b'"compact_' in bytes(fields.context_management) else ""
+    edits = bytes(fields.context_management)
+    return "context_management" if b'"compact_' in edits or b"\\" in edits else ""
 
 
 def _asked(value: msgspec.Raw, nothing: Sequence[bytes] = _NOTHING) -> bool:

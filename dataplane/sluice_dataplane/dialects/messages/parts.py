@@ -44,6 +44,10 @@ class _Block(msgspec.Struct, gc=False):
     content: msgspec.Raw = ABSENT
 
 
+class _Fetched(msgspec.Struct, gc=False):
+    content: _Block | None = None
+
+
 class _Message(msgspec.Struct, gc=False):
     content: str | list[str | _Block] | None = None
 
@@ -62,6 +66,7 @@ class _Body(msgspec.Struct, gc=False):
 _body: Final = msgspec.json.Decoder(_Body)
 _tools: Final = msgspec.json.Decoder(list[_Tool])
 _source: Final = msgspec.json.Decoder(_Source)
+_fetched: Final = msgspec.json.Decoder(_Fetched)
 _content: Final = msgspec.json.Decoder(str | list[str | _Block])
 
 
@@ -147,8 +152,9 @@ class _Count:
 
     def _see_fetched(self, raw: msgspec.Raw, name: str) -> None:
         """A page that the provider fetched before, or an error; a PDF in it is one as anywhere."""
-        if starts(raw, b"{") and b'"application/pdf"' in bytes(raw):
-            self.give_up(name)
+        fetched = _fetched.decode(raw).content if starts(raw, b"{") else None
+        if fetched is not None and said(fetched.source):
+            self._see_document(fetched, name)
 
     def _see_image(self, block: _Block, name: str) -> None:
         source = _source.decode(block.source) if said(block.source) else _Source()

@@ -23,7 +23,7 @@ class MessagesWire:
 
     def read_ask(self, exchange: Exchange) -> Ask:
         """The owned fields of the body; see the seam."""
-        return fields.read_ask(exchange.body)
+        return fields.read_ask(exchange.body, client=exchange.headers)
 
     def parts_of(self, body: bytes) -> Parts:
         """What is no text in it; see the seam."""

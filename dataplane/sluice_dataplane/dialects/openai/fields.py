@@ -25,12 +25,20 @@ _RANGES: Final = (
     ("max_completion_tokens", 0, MAX_CEILING),
     ("n", 1, MAX_CHOICES),
     ("best_of", 1, MAX_CHOICES),
+    ("n_predict", -(2**31), MAX_CEILING),
+    ("max_new_tokens", -(2**31), MAX_CEILING),
+    ("n_cmpl", 1, MAX_CHOICES),
 )
+# llama.cpp's ``n_predict`` goes over ``max_tokens`` and may be below 0, which is no ceiling; SGLang and others have the
+# other one.
+_CEILINGS: Final = ("max_tokens", "max_completion_tokens", "n_predict", "max_new_tokens")
 _OWNED: Final = (b'"model"', b'"stream"', b'"max_tokens"', b'"max_completion_tokens"', b'"n"', b'"stream_options"')
 _ABSENT: Final = msgspec.Raw()
 _NOTHING: Final = (b"null", b"false", b"[]", b'""')
-# Searches, predictions that are billed when they fail, other models than the one that was asked for.
+# Answers that come later, searches, predictions that are billed when they fail, other models and providers than the one
+# that was asked for, what a provider keeps, templates that may write anything around the messages.
 _UNPRICED: Final = (
+    "deferred",
     "prediction",
     "web_search_options",
     "search_parameters",
@@ -39,6 +47,10 @@ _UNPRICED: Final = (
     "models",
     "fallbacks",
     "preset",
+    "provider",
+    "extra_body",
+    "cached_content",
+    "chat_template",
 )
 
 
@@ -58,6 +70,9 @@ class _Fields(msgspec.Struct):
     max_completion_tokens: int | None = None
     n: int | None = None
     best_of: int | None = None
+    n_predict: int | None = None
+    max_new_tokens: int | None = None
+    n_cmpl: int | None = None
     stream_options: _StreamOptions | None = None
     user: str | None = None
     prompt: msgspec.Raw = _ABSENT
@@ -66,6 +81,7 @@ class _Fields(msgspec.Struct):
     functions: msgspec.Raw = _ABSENT
     response_format: msgspec.Raw = _ABSENT
     service_tier: msgspec.Raw = _ABSENT
+    deferred: msgspec.Raw = _ABSENT
     prediction: msgspec.Raw = _ABSENT
     web_search_options: msgspec.Raw = _ABSENT
     search_parameters: msgspec.Raw = _ABSENT
@@ -74,6 +90,10 @@ class _Fields(msgspec.Struct):
     models: msgspec.Raw = _ABSENT
     fallbacks: msgspec.Raw = _ABSENT
     preset: msgspec.Raw = _ABSENT
+    provider: msgspec.Raw = _ABSENT
+    extra_body: msgspec.Raw = _ABSENT
+    cached_content: msgspec.Raw = _ABSENT
+    chat_template: msgspec.Raw = _ABSENT
 
 
 _fields: Final = msgspec.json.Decoder(_Fields)
@@ -105,12 +125,14 @@ def read_ask(body: bytes, *, generates: bool = True) -> Ask:
         value = getattr(fields, name)
         if value is not None and not low <= value <= high:
             raise InvalidRequestError(f"{name}: must be between {low} and {high}.", param=name)
-    ceilings = [value for value in (fields.max_tokens, fields.max_completion_tokens) if value is not None]
+    named = (fields.max_tokens, fields.max_completion_tokens, fields.n_predict, fields.max_new_tokens)
+    ceilings = [value for value in named if value is not None]
     return Ask(
         model=fields.model,
         stream=bool(fields.stream),
-        max_output_tokens=max(ceilings) if ceilings else None,
-        choices=max(fields.n or 1, fields.best_of or 1) * (1 if fields.prompt is _ABSENT else _prompts(fields.prompt)),
+        max_output_tokens=max(ceilings) if ceilings and min(ceilings) >= 0 else None,
+        choices=max(fields.n or 1, fields.best_of or 1, fields.n_cmpl or 1)
+        * (1 if fields.prompt is _ABSENT else _prompts(fields.prompt)),
         usage_wanted=bool(fields.stream_options and fields.stream_options.include_usage),
         user=fields.user,
         audio_wanted=fields.modalities is not _ABSENT and _has_audio(fields.modalities, body),
@@ -131,18 +153,21 @@ def _tier(raw: bytes) -> str:
 
 
 def _has_audio(modalities: msgspec.Raw, body: bytes) -> bool:
-    return b'"audio"' in bytes(modalities) or body.count(b'"modalities"') > 1
+    asked = bytes(modalities)
+    return b'"audio"' in asked or b"\\" in asked or body.count(b'"modalities"') > 1
 
 
 def _prompts(prompt: msgspec.Raw) -> int:
-    """How many prompts are to be completed: an array of strings, or of arrays of tokens, is as many as it holds."""
+    """How many prompts are to be completed: an array is as many as it holds, but one of tokens is one."""
     if bytes(memoryview(prompt)[:1]) != b"[":
         return 1
     try:
         prompts = _list.decode(prompt)
     except UNREADABLE:
         raise InvalidRequestError("prompt: cannot be read.", param="prompt") from None
-    return len(prompts) if prompts and bytes(memoryview(prompts[0])[:1]) in (b'"', b"[") else 1
+    if all(bytes(memoryview(each)[:1]) in b"-0123456789" for each in prompts):
+        return 1
+    return len(prompts)
 
 
 def _unpriced(fields: _Fields, body: bytes) -> str:
@@ -157,7 +182,8 @@ def _unpriced(fields: _Fields, body: bytes) -> str:
 def _is_plain(fields: _Fields) -> bool:
     """Whether nothing is asked for that costs more than tokens."""
     return (
-        fields.prediction
+        fields.deferred
+        is fields.prediction
         is fields.web_search_options
         is fields.search_parameters
         is fields.enable_search
@@ -165,6 +191,10 @@ def _is_plain(fields: _Fields) -> bool:
         is fields.models
         is fields.fallbacks
         is fields.preset
+        is fields.provider
+        is fields.extra_body
+        is fields.cached_content
+        is fields.chat_template
         is _ABSENT
     )
 
@@ -206,9 +236,9 @@ def request_body(
 
 
 def _clamp(members: dict[str, msgspec.Raw], ceiling: int, usual: str) -> None:
-    named = [name for name in ("max_tokens", "max_completion_tokens") if bytes(members.get(name, _NULL)) != _NULL]
+    named = [name for name in _CEILINGS if bytes(members.get(name, _NULL)) != _NULL]
     for name in named:
-        if int(msgspec.json.decode(members[name])) > ceiling:
+        if not 0 <= int(msgspec.json.decode(members[name])) <= ceiling:
             members[name] = _raw(ceiling)
     if not named:
         # OpenAI's reasoning models refuse max_tokens; most other servers know only that.

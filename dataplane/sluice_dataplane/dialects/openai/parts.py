@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.parts import PLAIN, Parts
-from sluice_dataplane.dialects.values import UNREADABLE
+from sluice_dataplane.dialects.values import UNREADABLE, said
 
 _TEXT: Final = frozenset(("text", "refusal", "input_text", "output_text", "thinking", "reasoning"))
 _FREE_TOOLS: Final = frozenset(
@@ -56,11 +56,21 @@ class _Embeddings(msgspec.Struct, gc=False):
     input: str | list[str | int | list[int]] | None = None
 
 
+class _Others(msgspec.Struct, gc=False):
+    """What some servers embed besides, or in place of, ``input``: messages (vLLM), pictures (Voyage, Jina)."""
+
+    messages: msgspec.Raw = _ABSENT
+    inputs: msgspec.Raw = _ABSENT
+    images: msgspec.Raw = _ABSENT
+    image: msgspec.Raw = _ABSENT
+
+
 _chat: Final = msgspec.json.Decoder(_Chat)
 _tools: Final = msgspec.json.Decoder(list[_Tool] | None)
 _image: Final = msgspec.json.Decoder(_Image)
 _sound: Final = msgspec.json.Decoder(_Sound)
 _embeddings: Final = msgspec.json.Decoder(_Embeddings)
+_others: Final = msgspec.json.Decoder(_Others)
 
 
 def parts_of_chat(body: bytes) -> Parts:
@@ -73,11 +83,15 @@ def parts_of_chat(body: bytes) -> Parts:
 
 def parts_of_embeddings(body: bytes) -> Parts:
     """What *body*, a JSON object with an ``input``, holds besides text and tokens."""
-    if body.count(b"{") > 1:
-        try:
+    try:
+        if body.count(b"{") > 1:
             _embeddings.decode(body)
-        except UNREADABLE:
-            return Parts(opaque="input")
+        others = _others.decode(body)
+    except UNREADABLE:
+        return Parts(opaque="input")
+    for name in _Others.__struct_fields__:
+        if said(getattr(others, name)):
+            return Parts(opaque=name)
     return PLAIN
 
 

@@ -413,3 +413,13 @@ def test_a_clamp_is_shared_among_the_choices() -> None:
 
     assert found is not None
     assert (found.ceiling, found.output) == (300, 900)
+
+
+def test_a_window_that_was_asked_for_is_held() -> None:
+    """What the client has made longer is as long as it made it: the text is not cut off at the model's own window."""
+    ask = Ask(model="echo", max_output_tokens=10, long_context=1_000_000)
+    body = b'{"model":"echo","messages":[{"role":"user","content":"' + b"a" * 900_000 + b'"}]}'
+    call, plan = called(the_budgets=(budget(),), ask=ask, the_model=model(context_window=100_000))
+    call = msgspec.structs.replace(call, exchange=msgspec.structs.replace(call.exchange, body=body))
+
+    assert DEMANDS.of(call, plan).bound.input > 900_000

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
-from sluice_dataplane.dialects.messages.fields import read_ask, request_body
+from sluice_dataplane.dialects.messages.fields import LONG_CONTEXT, read_ask, request_body
 from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Headers
@@ -185,3 +185,20 @@ def test_what_the_client_says_itself_of_a_cloud_is_left() -> None:
     sent = edited(body(anthropic_version="own", anthropic_beta=["x"]), quirk=BEDROCK_CLAUDE)
 
     assert (sent["anthropic_version"], sent["anthropic_beta"]) == ("own", ["x"])
+
+
+def test_a_summary_on_the_way_may_be_spelt_as_it_likes() -> None:
+    """An escape does not hide that the conversation is read once more."""
+    body = b'{"model":"m","context_management":{"edits":[{"type":"\\u0063ompact_20260112"}]}}'
+
+    assert read_ask(body).unpriced == "context_management"
+
+
+def test_a_longer_window_is_known_of() -> None:
+    """A beta asks for it, in a header or in the body: what may be as long as that is not held as less."""
+    body = b'{"model":"m","max_tokens":1}'
+    in_body = b'{"model":"m","max_tokens":1,"anthropic_beta":["context-1m-2025-08-07"]}'
+
+    assert read_ask(body).long_context == 0
+    assert read_ask(body, client=(("anthropic-beta", "a,context-1m-2025-08-07"),)).long_context == LONG_CONTEXT
+    assert read_ask(in_body).long_context == LONG_CONTEXT

@@ -112,3 +112,13 @@ def test_what_is_formed_wrong_is_opaque_or_nothing(body: bytes) -> None:
 def test_no_bytes_do_harm(body: bytes) -> None:
     """Nothing is raised, whatever comes."""
     parts_of(body)
+
+
+@pytest.mark.parametrize("spelt", [b'"application/pdf"', b'"application\\/pdf"', b'"\\u0061pplication/pdf"'])
+def test_a_page_that_was_fetched_is_what_it_is_however_it_is_spelt(spelt: bytes) -> None:
+    """Text is its bytes, a PDF is not."""
+    block = b'{"type":"web_fetch_tool_result","content":{"content":{"type":"document","source":'
+    body = b'{"messages":[{"role":"user","content":[' + block + b'{"type":%s,"media_type":%s,"data":"a\\n"}}}}]}]}'
+
+    assert parts_of(body % (b'"base64"', spelt)).opaque == "messages[0].content[0]"
+    assert parts_of(body % (b'"text"', b'"text/plain"')) == PLAIN

@@ -264,3 +264,39 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """Arbitrary bytes end in an ask or a clear refusal."""
     with contextlib.suppress(InvalidRequestError):
         read_ask(body)
+
+
+@pytest.mark.parametrize(
+    ("named", "expected", "ceilings"),
+    [
+        ({"max_tokens": 1, "n_predict": 9_000}, 9_000, {"max_tokens": 1, "n_predict": 100}),
+        ({"max_tokens": 1, "n_predict": -1}, None, {"max_tokens": 1, "n_predict": 100}),
+        ({"max_new_tokens": 500}, 500, {"max_new_tokens": 100}),
+        ({"n_predict": 7}, 7, {"n_predict": 7}),
+    ],
+)
+def test_a_ceiling_by_any_name_is_one(named: dict[str, int], expected: int | None, ceilings: dict[str, int]) -> None:
+    """llama.cpp takes ``n_predict`` before ``max_tokens``: what is held is the higher, and both are clamped."""
+    body = json.dumps({"model": "m", **named}).encode()
+
+    assert read_ask(body).max_output_tokens == expected
+    assert json.loads(sent(body, ceiling=100)) == {"model": "m", **ceilings}
+
+
+def test_choices_by_another_name_are_choices() -> None:
+    """Each has the whole ceiling; so has each prompt, whatever it is made of."""
+    assert ask_of({"model": "m", "n_cmpl": 5}).choices == 5
+    assert ask_of({"model": "m", "prompt": [{"prompt_string": "a"}, {"prompt_string": "b"}]}).choices == 2
+    assert ask_of({"model": "m", "prompt": [1, "a"]}).choices == 2
+    assert ask_of({"model": "m", "prompt": [1, 2, 3]}).choices == 1
+
+
+def test_what_is_spoken_may_be_spelt_as_it_likes() -> None:
+    """An escape does not hide that the answer costs what sound costs."""
+    assert read_ask(b'{"model":"m","modalities":["text","\\u0061udio"]}').audio_wanted
+
+
+@pytest.mark.parametrize("name", ["deferred", "provider", "extra_body", "cached_content", "chat_template"])
+def test_what_the_bytes_do_not_bound_is_named(name: str) -> None:
+    """An answer that comes later, a dearer provider, what is kept, a template that writes what it likes."""
+    assert ask_of({"model": "m", name: {"a": 1}}).unpriced == name

@@ -145,3 +145,10 @@ def test_any_json_object_has_parts(body: dict[str, Any], parts_of: Callable[[byt
     raw = json.dumps(body).encode()
     with contextlib.suppress(RecursionError):
         assert 0 <= parts_of(raw).media_bytes <= len(raw)
+
+
+@pytest.mark.parametrize("name", ["messages", "inputs", "images", "image"])
+def test_what_is_embedded_besides_the_input_is_named(name: str) -> None:
+    """Some servers take messages or pictures there, of which one URL may be thousands of tokens."""
+    assert parts_of_embeddings(b'{"model":"m","input":"a","%s":["http://x"]}' % name.encode()).opaque == name
+    assert parts_of_embeddings(b'{"model":"m","input":"a","%s":null}' % name.encode()) == PLAIN
