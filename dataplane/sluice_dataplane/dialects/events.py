@@ -4,6 +4,8 @@ Parts are numbered from 0 within their choice, in the order they begin; several 
 began is ended before its choice ends; deltas name an open part.
 """
 
+from typing import Final
+
 import msgspec
 
 from sluice_contract.usage import TokenUsage
@@ -85,5 +87,8 @@ class Failed(_Value, frozen=True):
     type: str = "api_error"
     code: str = ""
 
+
+# What readers say of an event whose words cannot be read: to leave it out would be to change what was said.
+UNREADABLE: Final = Failed(message="The provider's stream cannot be read.")
 
 Event = Began | PartBegan | Delta | Signed | Cited | PartEnded | ChoiceEnded | Ended | Failed

@@ -63,7 +63,7 @@ def read_stream(front: str, body: bytes) -> Read:
     """A stream of events, read as strictly as a client may: every event is whole, every one with data is JSON."""
     read = Read(errors=[])
     for event in _events(body):
-        data = b"\n".join(line[6:] for line in event if line.startswith(b"data: "))
+        data = b"\n".join(line[5:].removeprefix(b" ") for line in event if line.startswith(b"data:"))
         if not data:
             continue
         if data == b"[DONE]":
@@ -93,6 +93,8 @@ def _take(front: str, read: Read, event: list[bytes], told: dict[str, Any]) -> N
         read.errors.append(error_of(front, told["error"]))
     elif kind == "error":  # the Responses API's own
         read.errors.append((None, told["code"], told["message"]))
+    elif kind == "response.failed":
+        read.errors.append((None, told["response"]["error"]["code"], told["response"]["error"]["message"]))
     if front in ("messages", "responses") and event and told.get("error") is not None and kind == "error":
         assert event[0] == b"event: error"
     match front:

@@ -12,6 +12,11 @@ def frame(kind: str, payload: Any) -> bytes:
     return _message({":event-type": kind, ":content-type": "application/json", ":message-type": "event"}, payload)
 
 
+def raw_frame(kind: str, payload: bytes) -> bytes:
+    """One event of *kind* that carries *payload* as it is."""
+    return frame(kind, msgspec.Raw(payload))
+
+
 def exception(kind: str, message: str) -> bytes:
     """The exception *kind* that ends a stream."""
     headers = {":exception-type": kind, ":content-type": "application/json", ":message-type": "exception"}

@@ -17,6 +17,7 @@ from sluice_dataplane.dialects.converse.faults import read_failure
 from sluice_dataplane.dialects.converse.turns_out import ORIGIN
 from sluice_dataplane.dialects.converse.usage import event_usage
 from sluice_dataplane.dialects.events import (
+    UNREADABLE,
     Began,
     ChoiceEnded,
     Cited,
@@ -80,6 +81,7 @@ class _Open(msgspec.Struct, gc=False):
     pieces: list[str] = []
 
 
+_KINDS: Final = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop")
 _said: Final = msgspec.json.Decoder(_Said)
 
 
@@ -112,7 +114,8 @@ class ConverseReader:
         try:
             said = _said.decode(frame.data)
         except (ValueError, RecursionError):
-            return []
+            self._done = frame.event in _KINDS
+            return [UNREADABLE] if self._done else []
         return self._read(frame.event, said)
 
     def finish(self) -> list[Event]:

@@ -12,6 +12,7 @@ import msgspec
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.conversation import Choice, Refusal, Text, Thinking, TokenChance, ToolCall
 from sluice_dataplane.dialects.events import (
+    UNREADABLE,
     Began,
     ChoiceEnded,
     Cited,
@@ -51,12 +52,13 @@ class GeminiReader:
 
     def feed(self, frame: Frame) -> list[Event]:
         """What *frame* says."""
-        if self._failed or frame.data is None or not frame.whole:
+        if self._failed or frame.data is None or not frame.whole or not frame.data.lstrip().startswith(b"{"):
             return []
         try:
             chunk = shapes.response.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return []
+            self._failed = True
+            return [UNREADABLE]
         if said(chunk.error):
             return self._fail(frame.data)
         if said(chunk.usage_metadata):

@@ -40,12 +40,13 @@ _stop: Final = msgspec.json.Decoder(_Stop)
 class Watcher:
     """See the seam.  Every event passes: the client of this wire gets all there is."""
 
-    __slots__ = ("_tally", "_used", "ended", "failed")
+    __slots__ = ("_tally", "_told", "_used", "ended", "failed")
 
     def __init__(self, tally: Tally) -> None:
         self.ended = self.failed = False
         self._tally = tally
         self._used: wire_usage.Usage | None = None
+        self._told = False  # how much was generated: the first event does not know
 
     def passes(self, frame: Frame) -> bool:
         """Count *frame*."""
@@ -68,10 +69,11 @@ class Watcher:
         elif kind == "message_start":
             self._use(ABSENT if event.message is None else event.message.usage)
         elif kind == "message_delta":
+            self._told = self._told or said(event.usage)
             self._use(event.usage, last=_is_last(event.delta))
         elif kind == "message_stop":
             self.ended = True
-            self._use(ABSENT, last=True)
+            self._use(ABSENT, last=self._told)
         elif kind == "error":
             self.failed = True
         elif kind not in _SILENT:

@@ -11,6 +11,21 @@ from sluice_dataplane.dialects.values import ABSENT
 CALLS: Final = ("function_call", "custom_tool_call")
 
 
+# What the words of an answer come in.
+KINDS: Final = frozenset(
+    (
+        *("response.output_text.delta", "response.refusal.delta", "response.function_call_arguments.delta"),
+        *("response.custom_tool_call_input.delta", "response.reasoning_summary_text.delta"),
+        *("response.reasoning_text.delta", "response.output_item.added", "response.output_item.done"),
+        *("response.completed", "response.incomplete", "response.failed", "error"),
+    )
+)
+
+
+class _Kind(msgspec.Struct, gc=False):
+    type: Any = None
+
+
 class StreamEvent(msgspec.Struct):
     """One event, of any kind."""
 
@@ -34,17 +49,35 @@ class StreamEvent(msgspec.Struct):
     error: Trouble | str | None = None
 
 
+_kind: Final = msgspec.json.Decoder(_Kind)
 _event: Final = msgspec.json.Decoder(StreamEvent)
 _annotation: Final = msgspec.json.Decoder(Annotation)
 _response: Final = msgspec.json.Decoder(Response)
 
 
 def read_event(data: bytes) -> StreamEvent | None:
-    """The event that *data* is; None where it is none of this API's."""
+    """The event that *data* is; None where it is none of this API's, or of a kind that nobody knows.
+
+    Raises:
+        ValueError: it begins as JSON and cannot be read, or is not of the form that its kind has.
+    """
+    if not data.lstrip().startswith(b"{"):
+        return None
     try:
         return _event.decode(data)
     except (ValueError, RecursionError):
-        return None
+        if _is_news(data):
+            return None
+        raise ValueError("an event of the stream is not what its kind is") from None
+
+
+def _is_news(data: bytes) -> bool:
+    """Whether *data* is an event that this API may have next year."""
+    try:
+        kind = _kind.decode(data).type
+    except (ValueError, RecursionError):
+        return False
+    return not isinstance(kind, str) or kind not in KINDS
 
 
 def response_of(event: StreamEvent) -> Response:

@@ -12,6 +12,7 @@ import msgspec
 
 from sluice_dataplane.dialects.conversation import Part, Refusal, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.events import (
+    UNREADABLE,
     Began,
     ChoiceEnded,
     Cited,
@@ -90,7 +91,11 @@ class StreamReader:
         if frame.data == _DONE:
             self._done = True
             return []
-        event = read_event(frame.data)
+        try:
+            event = read_event(frame.data)
+        except ValueError:
+            self._over = True
+            return [*self._take(), UNREADABLE]
         if event is not None:
             self._read(event)
         return self._take()

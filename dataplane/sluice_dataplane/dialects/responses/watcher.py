@@ -120,7 +120,7 @@ class StreamWatcher(Watcher):
             self._tally.begun = None if reported is None else reported.usage
             return
         self.ended = True
-        self.failed = event.type == "response.failed"
+        self.failed = self.failed or event.type == "response.failed"
         if reported is not None:
             self._tally.reported = reported
         elif not self._saw and not self.failed:

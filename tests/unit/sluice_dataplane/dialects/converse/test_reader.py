@@ -8,6 +8,7 @@ import pytest
 from sluice_dataplane.dialects.conversation import Text, Thinking, ToolCall
 from sluice_dataplane.dialects.converse.reader import MAX_REDACTED, ConverseReader
 from sluice_dataplane.dialects.events import (
+    UNREADABLE,
     Began,
     ChoiceEnded,
     Delta,
@@ -141,13 +142,24 @@ def test_redacted_thoughts_have_a_limit() -> None:
     "frame",
     [
         Frame(b"raw", None, whole=False),
-        Frame(b"raw", b"{", event="contentBlockDelta"),
-        Frame(b"raw", b"[]", event="messageStop"),
-        _frame("contentBlockDelta", {"contentBlockIndex": "0", "delta": {"text": "a"}}),
+        Frame(b"raw", b"{", event="somethingNew"),
         _frame("somethingNew", {"delta": {"text": "a"}}),
-        _start(0, toolUseId="1"),
     ],
 )
 def test_what_is_no_event_says_nothing(frame: Frame) -> None:
-    """A frame that is not understood does not end the stream."""
+    """What nobody knows yet does not end the stream."""
     assert _read(frame) == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(b"raw", b"{", event="contentBlockDelta"),
+        Frame(b"raw", b"[]", event="messageStop"),
+        _frame("contentBlockDelta", {"contentBlockIndex": "0", "delta": {"text": "a"}}),
+        _start(0, toolUseId="1"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_not_left_out(frame: Frame) -> None:
+    """An answer without it would be another: it fails, and nothing follows."""
+    assert _read(frame, _frame("messageStop", {"stopReason": "end_turn"})) == [UNREADABLE]

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from sluice_dataplane.dialects.events import ChoiceEnded, Delta, Ended, Event, Failed, PartBegan, PartEnded
+import pytest
+
+from sluice_dataplane.dialects.events import UNREADABLE, ChoiceEnded, Delta, Ended, Event, Failed, PartBegan, PartEnded
 from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.gemini.reader import MAX_CHOICES, GeminiReader
 
@@ -49,6 +51,14 @@ def test_words_after_the_end_of_a_choice_are_not_heard() -> None:
 
     assert [event.text for event in events if isinstance(event, Delta)] == ["a"]
     assert isinstance(events[-1], Ended)
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"cut', b'{"candidates":[{"content":{"parts":[{"text":5}]}}]}', b'{"candidates":' * 100_000]
+)
+def test_a_chunk_that_cannot_be_read_is_not_left_out(data: bytes) -> None:
+    """An answer without it would be another: it fails, and nothing follows."""
+    assert read(data, chunk({"text": "a"}, finishReason="STOP")) == [UNREADABLE]
 
 
 def test_what_is_no_chunk_says_nothing() -> None:

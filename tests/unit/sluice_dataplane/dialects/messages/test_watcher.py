@@ -75,6 +75,15 @@ def test_the_end_is_the_provider_s() -> None:
     assert counts.reported == Reported(TokenUsage(input=14, output=3, cached_input=5))
 
 
+def test_an_end_that_never_told_of_output_is_estimated() -> None:
+    """What the first event says of output is a beginning; it is not what was used, though the end came."""
+    counts, watcher = watched(START, STOP)
+
+    assert watcher.ended
+    assert counts.reported is None
+    assert counts.begun is not None
+
+
 def test_an_error_is_no_end() -> None:
     """The stream broke."""
     _, watcher = watched(START, {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}})

@@ -26,10 +26,26 @@ def test_what_went_wrong_is_read_in_every_form(data: bytes, code: object, messag
     assert (trouble_of(event).code, trouble_of(event).message) == (code, message)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"type":7}', b"{", b"[" * 100_000, b'{"type":"\xff"}'])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"what?", b'{"type":7}', b'{"type":[]}', b"[" * 100_000, b'{"type":"brand_new","delta":{"odd":1}}'],
+)
 def test_what_is_no_event_is_none(data: bytes) -> None:
-    """And no error of ours."""
+    """And no error of ours; nor is what nobody knows yet."""
     assert read_event(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"{", b'{"type":"\xff"}', b'{"type":' * 100_000),
+        *(b'{"type":"response.output_text.delta","delta":{"odd":1}}', b'{"type":"response.completed","code":1'),
+    ],
+)
+def test_words_that_cannot_be_read_are_not_left_out(data: bytes) -> None:
+    """An answer without them would be another."""
+    with pytest.raises(ValueError, match="kind"):
+        read_event(data)
 
 
 def test_other_events_tell_of_no_failure() -> None:
