@@ -10,7 +10,7 @@ from sluice_dataplane.errors import InvalidRequestError
 
 ABSENT: Final = msgspec.Raw()
 NULL: Final = b"null"
-MAX_TOKENS: Final = 2**53  # of one count: what others count exactly; what is more is no count
+MAX_TOKENS: Final = 10**9  # of one count: no call has so many, and at any price their cost can still be counted exactly
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises; catch all three
 

@@ -56,6 +56,9 @@ WIRES: Final[Mapping[Endpoint, Wire]] = {
 # Calls with one input: all of it fits the model's context window.
 CONVERSATIONS: Final[frozenset[Endpoint]] = frozenset(("chat", "messages", "responses", "gemini", "converse"))
 
+# Calls that no provider charges for.
+FREE: Final[frozenset[Endpoint]] = frozenset(("count_tokens", "gemini_count", "responses_tokens", "response"))
+
 # Which conversation a call is translated to where a model's provider speaks several, and none is the client's: those
 # that are the provider's own come before those that it offers for compatibility.
 PREFERRED: Final[tuple[Endpoint, ...]] = ("gemini", "converse", "chat", "messages", "responses")

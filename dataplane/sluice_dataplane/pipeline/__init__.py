@@ -40,6 +40,7 @@ _OF_FILES: Final = frozenset(("content-disposition", "content-range", "etag", "l
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")  # names of a client's own making may hold anything
 _ANY_FORM: Final = frozenset(("transcriptions", "translations", "passthrough"))
 
+_LATER: Final = frozenset(("background", "deferred"))  # fields by which an answer is made when the call is over
 STALLED_MS: Final = 1_000  # a client that has not read for so long has let an answer pile up
 
 Observe = Callable[[UsageRecord, Exchange, Result, Model], None]
@@ -150,13 +151,13 @@ class Pipeline:
             tab.close(_answered(502, "failed", sent.attempts, sent.candidate, meter))
             raise UpstreamFailedError("The upstream's answer is not a valid answer.") from None
         parts.dispatcher.finished(sent.candidate, ok=True)
-        tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter))
+        tab.close(_answered(200, "ok", sent.attempts, sent.candidate, meter, later=ask.unpriced in _LATER))
         return Answer(sent.answer.status, (*_plain_type(sent), *admitted.headers, *_left_out(sent)), told)
 
     def _relay(self, exchange: Exchange, ask: Ask, sent: Dispatched, meter: Meter, tab: Tab) -> tuple[Chunks, str]:
         """A streamed answer, and its media type."""
         assert sent.chunks is not None
-        stream = _Stream(self._parts, exchange, sent, meter, tab)
+        stream = _Stream(self._parts, exchange, sent, meter, tab, later=ask.unpriced in _LATER)
         relay = Relay(
             sent.answer,
             sent.chunks,
@@ -175,10 +176,13 @@ class Pipeline:
 class _Stream:
     """What a relay tells of, and who wants to know."""
 
-    __slots__ = ("_due_ms", "_first_token_ms", "_handed_ms", "_hold_id", "_meter", "_parts", "_sent", "_tab")
+    __slots__ = ("_due_ms", "_first_token_ms", "_handed_ms", "_hold_id", "_later", "_meter", "_parts", "_sent", "_tab")
 
-    def __init__(self, parts: Parts, exchange: Exchange, sent: Dispatched, meter: Meter, tab: Tab) -> None:
+    def __init__(
+        self, parts: Parts, exchange: Exchange, sent: Dispatched, meter: Meter, tab: Tab, *, later: bool
+    ) -> None:
         self._parts = parts
+        self._later = later  # it goes on though the client leaves
         self._sent = sent
         self._meter = meter
         self._tab = tab
@@ -209,11 +213,11 @@ class _Stream:
             self._tab.over(billed=False)
             self._tab.close(Result(200, how, sent.attempts, sent.candidate, code="upstream_error"))
             return
-        if how == "aborted" and meter.reported is None and self._stalled():
-            # What the upstream went on to generate lies unread in some buffer, or came nowhere: nobody knows how much.
-            self._tab.close(Result(499, "aborted", sent.attempts, sent.candidate, code="client_gone"))
-            return
         status = 499 if how == "aborted" else 200
+        if meter.reported is None and (self._later or (how == "aborted" and self._stalled())):
+            # What the upstream went on to generate lies unread in some buffer, or came nowhere: nobody knows how much.
+            self._tab.close(Result(status, how, sent.attempts, sent.candidate, code="client_gone"))
+            return
         first_token_ms = self._first_token_ms
         self._tab.close(_answered(status, how, sent.attempts, sent.candidate, meter, first_token_ms=first_token_ms))
 
@@ -229,15 +233,16 @@ def _answered(
     meter: Meter,
     *,
     first_token_ms: int | None = None,
+    later: bool = False,
 ) -> Result:
-    """How an exchange ended that somebody answered, whole or in part."""
+    """How an exchange ended that somebody answered, whole or in part; *later*: nobody sees what is still to come."""
     told = meter.reported
     return Result(
         status,
         outcome,
         attempts,
         candidate,
-        meter.usage(),
+        None if later and told is None else meter.usage(),
         first_token_ms,
         service_tier="" if told is None else told.service_tier,
         provider_cost_nusd=None if told is None else told.provider_cost_nusd,

@@ -21,6 +21,7 @@ from sluice_dataplane.usage.pricing import LIST_PRICED, Most, covers, most_at, o
 
 SMALL_TOKENS: Final = 256  # every model's context window holds them
 LEAST_CEILING: Final = 256  # an answer that is cut off before this is of no use to anybody
+_PICTURES: Final = frozenset(("images", "image_edits", "image_variations"))
 _SEARCHES: Final = ":online"  # the end of a model's name by which OpenRouter is asked to search the web
 
 
@@ -84,15 +85,10 @@ class Demands:
             raise _unbounded(bound.opaque)
         ceiling = self._ceiling(exchange, ask, terms)
         sheet = terms.sheet(candidates)
-        return self._demand(
-            call,
-            terms,
-            plan,
-            bound,
-            None if sheet is None else most_at(sheet, bound.input),
-            ceiling,
-            hold_id=exchange.id,
-        )
+        most = None if sheet is None else most_at(sheet, bound.input)
+        if terms.cost_held and ask.choices > 1 and exchange.endpoint in _PICTURES and _by_fee(most):
+            raise _unpriced("n")  # the fee is for one
+        return self._demand(call, terms, plan, bound, most, ceiling, hold_id=exchange.id)
 
     def usual_ceiling(self, demand: Demand) -> int:
         """Tokens of output that an API which must be given a ceiling is given where nobody named one."""
@@ -266,6 +262,11 @@ def _context_window(candidates: tuple[Candidate, ...], asked: int) -> int | None
             return None
         window = max(window, known)
     return window
+
+
+def _by_fee(most: Most | None) -> bool:
+    """Whether what is made has no price but that of the request."""
+    return most is not None and most.request_nusd > 0 and most.output == 0
 
 
 def _searches(candidates: tuple[Candidate, ...]) -> bool:

@@ -15,13 +15,15 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.parts import PLAIN, Parts
-from sluice_dataplane.dialects.wires import CONVERSATIONS, WIRES
+from sluice_dataplane.dialects.wires import CONVERSATIONS, FREE, WIRES
 from sluice_dataplane.exchange import Ask, Candidate, Endpoint
 
 BYTES_PER_TOKEN: Final = 3  # of text, for estimates; OpenAI's own rule of thumb is 4: fewer bytes count more tokens
 MOST_BYTES_PER_TOKEN: Final = 8  # of text that means something, over a whole request: long words come to 6
 TEMPLATE_TOKENS: Final = 128
 INSTRUCTION_TOKENS: Final = 1_024  # Anthropic's system prompt for tools: up to 804 tokens (its page on tool use)
+
+_TOOLS: Final = re.compile(rb'"(?:tool|function|custom)')
 
 # Gemini counts 32 tokens a second (its page on tokens), OpenAI 10; speech needs 6 kbit/s at least (Opus), so 750 B/s.
 AUDIO_TOKENS_PER_SECOND: Final = 32
@@ -64,6 +66,8 @@ def bound_of(
     endpoint: Endpoint, body: bytes, ask: Ask, candidates: tuple[Candidate, ...], *, context_window: int | None
 ) -> Bound:
     """The bound of *body*, whichever of *candidates* gets it; *context_window* None: not known for all of them."""
+    if endpoint in FREE:
+        return Bound(0, -(-len(body) // BYTES_PER_TOKEN))  # it counts against rates, and against nothing else
     if ask.input_units:
         return Bound(ask.input_units, ask.input_units, unpriced=ask.unpriced)
     parts = WIRES[endpoint].parts_of(body)
@@ -71,7 +75,9 @@ def bound_of(
     if b"\\" in body and not parts.media_bytes:
         # An escape of six bytes stands for three of UTF-8 at most.  Behind another backslash it may be none.
         text_bytes -= 3 * (body.count(b"\\u") - body.count(b"\\\\u"))
-    most = text_bytes + (TEMPLATE_TOKENS + INSTRUCTION_TOKENS if ask.instructed else TEMPLATE_TOKENS)
+    # Calls of tools in the conversation bring their descriptions with them, also where the body has none.
+    instructed = ask.instructed or (endpoint in CONVERSATIONS and _TOOLS.search(body) is not None)
+    most = text_bytes + (TEMPLATE_TOKENS + INSTRUCTION_TOKENS if instructed else TEMPLATE_TOKENS)
     most += parts.extra_tokens
     likely = -(-text_bytes // BYTES_PER_TOKEN)
     if context_window is not None and endpoint not in CONVERSATIONS:

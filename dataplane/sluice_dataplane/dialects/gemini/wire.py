@@ -32,7 +32,8 @@ _INSTRUCTING: Final = ("responseMimeType", "responseSchema", "responseJsonSchema
 # What must not stand in a body twice.
 _OWNED: Final = re.compile(
     rb'"(generationConfig|generation_config|maxOutputTokens|max_output_tokens|candidateCount|candidate_count'
-    rb'|serviceTier|service_tier|labels)"\s*:'
+    rb"|serviceTier|service_tier|labels|contents|systemInstruction|system_instruction|cachedContent|cached_content"
+    rb'|tools)"\s*:'
 )
 
 

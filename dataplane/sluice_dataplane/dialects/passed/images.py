@@ -65,7 +65,8 @@ class _Forms(PassedWire):
         )
 
     def parts_of(self, body: bytes) -> Parts:
-        files = [field for field in fields_of(body, content_type_of(body)) if field.is_file]
+        fields = fields_of(body, content_type_of(body))
+        files = [field for field in fields if field.is_file or field.name.startswith(("image", "mask"))]
         return Parts(media_bytes=sum(field.size for field in files), images=len(files)) if files else PLAIN
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:

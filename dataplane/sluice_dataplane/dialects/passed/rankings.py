@@ -5,9 +5,13 @@ Sources: OpenAI's API reference for moderations (``model`` may be left out), Coh
 
 from typing import Final
 
+import msgspec
+
 from sluice_dataplane.dialects.openai.fields import read_ask, request_body
+from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.passed.wire import PassedWire
 from sluice_dataplane.dialects.seam import Edit, Wire
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, said, starts
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange
 
@@ -33,5 +37,34 @@ class _Ranked(PassedWire):
         return request_body(body, ask, edit, generates=False)
 
 
+class _Ranking(msgspec.Struct, gc=False):
+    query: msgspec.Raw = ABSENT
+    documents: list[msgspec.Raw] | None = None
+
+
+_ranking: Final = msgspec.json.Decoder(_Ranking)
+_document: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Rerank(_Ranked):
+    def parts_of(self, body: bytes) -> Parts:
+        """The query is read with each document, and billed with each; a document may be a picture by its URL."""
+        try:
+            ranking = _ranking.decode(body)
+            documents = ranking.documents or []
+            pictures = sum(_is_picture(each) for each in documents)
+        except UNREADABLE:
+            return Parts(opaque="documents")
+        if not starts(ranking.query, b'"'):
+            return Parts(opaque="query") if said(ranking.query) else PLAIN
+        again = length(ranking.query) * max(len(documents) - 1, 0)
+        return Parts(images=pictures, extra_tokens=again) if again or pictures else PLAIN
+
+
+def _is_picture(document: msgspec.Raw) -> bool:
+    """Whether *document* may hold something besides text: one of Jina's pictures, or parts as in a chat."""
+    return starts(document, b"{") and not {"image", "image_url", "content"}.isdisjoint(_document.decode(document))
+
+
 MODERATIONS: Final[Wire] = _Ranked("moderations", "moderation", usual=_USUAL_MODERATION)
-RERANK: Final[Wire] = _Ranked("rerank", "rerank")
+RERANK: Final[Wire] = _Rerank("rerank", "rerank")

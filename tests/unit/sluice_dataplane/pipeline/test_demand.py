@@ -423,3 +423,21 @@ def test_a_window_that_was_asked_for_is_held() -> None:
     call = msgspec.structs.replace(call, exchange=msgspec.structs.replace(call.exchange, body=body))
 
     assert DEMANDS.of(call, plan).bound.input > 900_000
+
+
+def test_a_fee_is_for_one_picture() -> None:
+    """A model that bills by the picture is asked for one at a time: ten for one fee would be nine for none."""
+    by_fee = Price(version="f", input_nusd_per_mtok=0, output_nusd_per_mtok=0, request_nusd=40_000_000)
+    ask = Ask(model="echo", choices=10, output_bound=8_192)
+
+    def asked(price: Price) -> Demand:
+        targets = (Target(name="t", upstream_id="up", price=price),)
+        call, plan = called(the_budgets=(budget(),), ask=ask, the_model=model(targets=targets))
+        return DEMANDS.of(
+            msgspec.structs.replace(call, exchange=exchange(of=call.exchange.table, endpoint="images")), plan
+        )
+
+    with pytest.raises(InvalidRequestError) as caught:
+        asked(by_fee)
+    assert (caught.value.code, caught.value.param) == ("unpriced_feature", "n")
+    assert asked(PRICE).output == 81_920

@@ -26,13 +26,17 @@ ASKED = {"max_tokens": CEILING}
 STREAMED = {"max_tokens": CEILING, "stream": True}
 
 
+PATHS = {"chat": "/c", "count_tokens": "/t", "responses": "/r"}
+
+
 def world(*budgets: Any, retries: int = 0, price: Price = PRICE, **of_model: Any) -> Table:
     """A key under *budgets* (by default one in money and one in tokens), a model on one target."""
     budgets = budgets or (budget(), budget(id="tok", unit="TotalTokens", amount=10**9))
     the_model = model(
         targets=(Target(name="t", upstream_id="up", price=price),), retry=Retry(attempts=retries), **of_model
     )
-    return table(models=(the_model,), keys=(key(budget_ids=tuple(b.id for b in budgets)),), budgets=budgets)
+    keys, upstreams = (key(budget_ids=tuple(b.id for b in budgets)),), (upstream(paths=PATHS),)
+    return table(models=(the_model,), keys=keys, budgets=budgets, upstreams=upstreams)
 
 
 def settled(rooms: Rooms) -> bool:
@@ -333,3 +337,61 @@ async def test_usage_that_is_told_all_along_counts_at_the_end(tmp_path: Path) ->
 
     assert (record.usage.input, record.usage.output, record.usage.estimated) == (7, 3, False)
     assert record.outcome == "ok"
+
+
+@pytest.mark.parametrize("left", [True, False])
+async def test_what_costs_nothing_costs_nothing_however_it_ends(tmp_path: Path, left: bool) -> None:
+    """Counting is free: nothing is held for it, and nothing billed where its answer breaks off or nobody waits."""
+    rooms = Rooms(tmp_path, world())
+    gone = asyncio.Event()
+    rooms.upstreams.script("up", Reply(200, gone) if left else Reply(200, b'{"input_', RESET))
+    call = asyncio.ensure_future(rooms.call(endpoint="count_tokens"))
+    await until(lambda: bool(rooms.upstreams.asked))
+    assert rooms.held() == 0
+    if left:
+        call.cancel()
+    await asyncio.wait([call])
+
+    assert rooms.posted() == 0
+    assert settled(rooms)
+
+
+async def test_an_answer_that_comes_later_is_billed_as_the_most_it_can_be(tmp_path: Path) -> None:
+    """In the background nobody sees what it comes to."""
+    rooms = Rooms(tmp_path, world(budget(id="tok", unit="TotalTokens", amount=10**9)))
+    rooms.upstreams.script("up", Reply(200, b'{"id":"resp_1","status":"queued","output":[],"usage":null}'))
+    body = {"input": "hi", "background": True, "max_output_tokens": CEILING}
+    told = await rooms.call(body, endpoint="responses")
+    (record,) = rooms.records()
+
+    assert told.status == 200
+    assert record.usage.output == CEILING
+    assert "unanswered" in record.flags
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_figures_that_cannot_be_are_none(tmp_path: Path, streamed: bool) -> None:
+    """No call has a billion tokens: an estimate is as good, and no counter bursts."""
+    rooms = Rooms(tmp_path, world())
+    rooms.upstreams.script("up", stream(event("a"), usage_event(10**19, 5), DONE) if streamed else answer((5, 10**19)))
+    told = await rooms.call(STREAMED if streamed else ASKED)
+    if streamed:
+        await told.read()
+    (record,) = rooms.records()
+
+    assert record.usage.estimated
+    assert max(record.usage.input, record.usage.output) < 10_000
+    assert settled(rooms)
+
+
+async def test_a_stream_of_what_goes_on_in_the_background_may_be_left(tmp_path: Path) -> None:
+    """Its provider goes on, so that it is billed as the most it can be."""
+    rooms = Rooms(tmp_path, world(budget(id="tok", unit="TotalTokens", amount=10**9)))
+    delta = b'data: {"type":"response.output_text.delta","delta":"a"}\n\n'
+    rooms.upstreams.script("up", stream(delta, delta, delta))
+    body = {"input": "hi", "background": True, "stream": True, "max_output_tokens": CEILING}
+    told = await rooms.call(body, endpoint="responses")
+    await told.read(1)
+    (record,) = rooms.records()
+
+    assert record.usage.output == CEILING

@@ -164,3 +164,11 @@ def test_what_is_likely_is_never_above_the_bound(text: str, images: int, name: s
     found = bound(messages({"type": "text", "text": text}, *[image()] * images), name, window=500)
 
     assert 0 < found.likely <= found.input
+
+
+def test_calls_in_the_conversation_are_described_too() -> None:
+    """An API that wants tools beside their calls gets them, and its provider's words about them."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    body = {"messages": [{"role": "assistant", "tool_calls": [call]}]}
+
+    assert bound(body).input >= TEMPLATE_TOKENS + INSTRUCTION_TOKENS

@@ -67,3 +67,20 @@ def test_a_transcript_that_is_no_json_says_nothing_of_its_use() -> None:
     """Subtitles: the answer is billed by an estimate."""
     assert TRANSCRIPTIONS.read_usage(b"1\n00:00 hello\n") is None
     assert TRANSCRIPTIONS.read_usage(b'{"text":"x","usage":{"type":"duration","seconds":2}}') is not None
+
+
+def test_speech_is_also_how_it_is_to_be_spoken() -> None:
+    """Instructions are read and billed; at a quarter of the speed it is four times as long."""
+    body = {"model": "m", "input": "abc", "instructions": "x" * 1_000, "speed": 0.25}
+    ask = SPEECH.read_ask(exchange(json.dumps(body).encode()))
+
+    assert (ask.input_units, ask.output_bound) == (1_003, 48)
+    assert SPEECH.read_ask(exchange(json.dumps({**body, "speed": 0}).encode())).output_bound == 48
+    assert SPEECH.read_ask(exchange(json.dumps({**body, "speed": 4}).encode())).output_bound == 12
+
+
+def test_sound_needs_no_name_of_a_file() -> None:
+    """It is counted by the name of its field, as some servers take it."""
+    form = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n' + bytes(7_500) + b"\r\n--b--\r\n"
+
+    assert TRANSCRIPTIONS.parts_of(form).audio_bytes == 7_500

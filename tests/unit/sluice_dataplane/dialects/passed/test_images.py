@@ -65,3 +65,10 @@ def test_only_the_model_changes_in_what_is_sent() -> None:
     sent = json.loads(IMAGES.request_body(call.body, IMAGES.read_ask(call), Edit("up", 5)))
 
     assert sent == {"model": "up", "prompt": "x", "stream": True}
+
+
+def test_a_picture_needs_no_name_of_a_file() -> None:
+    """Some servers take it by the name of its field, as a URL or as it is."""
+    part = b'--b\r\ncontent-disposition: form-data; name="image[]"\r\n\r\nhttps://x/a.png\r\n'
+
+    assert IMAGE_EDITS.parts_of(part * 3 + b"--b--\r\n").images == 3
