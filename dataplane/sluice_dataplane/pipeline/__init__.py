@@ -73,7 +73,7 @@ class Pipeline:
         parts = self._parts
         now_ms = exchange.arrived_ms
         principal = authenticate(exchange, now_ms=now_ms)
-        ask = read(exchange)
+        ask = read(exchange, principal)
         if exchange.endpoint == "response":
             ask, plan = kept_plan(exchange, principal, ask)
         else:

@@ -12,7 +12,7 @@ from sluice_dataplane.dialects.passed.raw import RawFramer, RawWatcher
 from sluice_dataplane.dialects.passed.wire import PassedWire
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
 from sluice_dataplane.errors import UnknownRouteError
-from sluice_dataplane.exchange import Ask, Exchange, Headers
+from sluice_dataplane.exchange import Ask, Exchange, Headers, Route
 
 # Of a client's headers; its content type goes along as well.
 SENT: Final = ("anthropic-version", "anthropic-beta", "openai-beta", "range")
@@ -27,7 +27,7 @@ class _Through(PassedWire):
         name = PREFIX + route.id
         model = exchange.table.models.get(name)
         if model is None or not may_call(model.passthrough, route.method, route.tail):
-            raise UnknownRouteError(f"{route.method} {route.tail} may not be called at the provider {route.id!r}.")
+            raise closed(route)
         return Ask(model=name, stream=True)
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:  # noqa: ARG002  nothing in it is ours
@@ -44,6 +44,11 @@ class _Through(PassedWire):
 
     def error_event(self, body: bytes) -> bytes:  # noqa: ARG002  nobody knows what form it would have
         return b""
+
+
+def closed(route: Route) -> UnknownRouteError:
+    """The error for a route that is not open, or not to the one who asks: which is not said."""
+    return UnknownRouteError(f"{route.method} {route.tail} may not be called at the provider {route.id!r}.")
 
 
 def may_call(allowed: tuple[str, ...], method: str, path: str) -> bool:

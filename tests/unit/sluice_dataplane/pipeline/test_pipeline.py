@@ -277,7 +277,8 @@ class TestCrashes:
         """Its hold was written down; the request was not on its way."""
         rooms = Rooms(tmp_path, world())
         made = rooms.exchange({"model": "echo", "messages": [], **ASKED})
-        principal, ask = Principal(next(iter(rooms.table.proofs.values())).key, "c1"), read(made)
+        principal = Principal(next(iter(rooms.table.proofs.values())).key, "c1")
+        ask = read(made, principal)
         plan = resolve(rooms.table, principal, ask, draw=lambda: 0.5)
         await rooms.pipeline._admission.admit(Call(made, principal, ask, NOW_MS), plan, lambda *_: None)
 
