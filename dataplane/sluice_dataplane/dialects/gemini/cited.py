@@ -5,13 +5,16 @@ text, and is silent about what it cannot say.
 Source: Google's reference of ``GroundingMetadata`` and ``CitationMetadata``.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
 
 from sluice_dataplane.dialects.conversation import Citation
 from sluice_dataplane.dialects.gemini.answer_shapes import Candidate, Chunk, Recited, Segment
 
 Json = dict[str, Any]
-_NO_SEGMENT = Segment()
+MAX_CITATIONS: Final = 1_000  # of one candidate: an index of two bytes stands for a page and a piece of text
+_NO_SEGMENT: Final = Segment()
 
 
 class Ruler:
@@ -43,18 +46,22 @@ class Ruler:
 
 
 def read_citations(candidate: Candidate, ruler: Ruler) -> list[Citation]:
-    """What *candidate* rests on, in the order it says so."""
-    found: list[Citation] = []
+    """What *candidate* rests on, in the order it says so; MAX_CITATIONS at most."""
+    return [each for each in islice(_citations(candidate, ruler), MAX_CITATIONS) if each.url or each.title]
+
+
+def _citations(candidate: Candidate, ruler: Ruler) -> Iterator[Citation]:
     grounding = candidate.grounding_metadata
     if grounding is not None:
         chunks = grounding.grounding_chunks or []
         for support in grounding.grounding_supports or ():
-            indices = [index for index in support.grounding_chunk_indices or () if 0 <= index < len(chunks)]
-            found += [_grounded(chunks[index], support.segment or _NO_SEGMENT, ruler) for index in indices]
+            for index in dict.fromkeys(support.grounding_chunk_indices or ()):
+                if 0 <= index < len(chunks):
+                    yield _grounded(chunks[index], support.segment or _NO_SEGMENT, ruler)
     recited = candidate.citation_metadata
     if recited is not None:
-        found += [_recited(each, ruler) for each in recited.citations or recited.citation_sources or ()]
-    return [citation for citation in found if citation.url or citation.title]
+        for each in recited.citations or recited.citation_sources or ():
+            yield _recited(each, ruler)
 
 
 def _grounded(chunk: Chunk, segment: Segment, ruler: Ruler) -> Citation:

@@ -140,8 +140,9 @@ def tokens(usage: Usage) -> TokenUsage | None:
         return None
     rounds = usage.iterations or []
     output, read_, written = (_sum(usage, rounds, name) for name in _COUNTS)
-    whole = _sum(usage, rounds, "input_tokens") + read_ + written
-    if min(output, read_, written, whole) < 0 or max(whole, output) > MAX_TOKENS:
+    plain = _sum(usage, rounds, "input_tokens")
+    whole = plain + read_ + written
+    if min(output, read_, written, plain) < 0 or max(whole, output) > MAX_TOKENS:
         return None
     hour = (usage.cache_creation or _NO_WRITES).ephemeral_1h_input_tokens or 0
     hour += sum((each.cache_creation or _NO_WRITES).ephemeral_1h_input_tokens or 0 for each in _beside(rounds))

@@ -1,10 +1,12 @@
 """What an answer of Gemini's rests on; the goldens hold the usual ones."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_dataplane.dialects.conversation import Citation
-from sluice_dataplane.dialects.gemini.cited import Ruler, write_citations
+from sluice_dataplane.dialects.gemini.answer_shapes import Candidate
+from sluice_dataplane.dialects.gemini.cited import MAX_CITATIONS, Ruler, read_citations, write_citations
 
 
 @given(st.text(alphabet="aé漢🎈", max_size=20), st.data())
@@ -39,3 +41,18 @@ def test_a_source_is_named_once() -> None:
 def test_nothing_cited_is_nothing() -> None:
     """No empty metadata."""
     assert write_citations([]) == {}
+
+
+def cited(**grounding: object) -> list[Citation]:
+    """What a candidate with this metadata rests on."""
+    candidate = msgspec.json.encode({"groundingMetadata": grounding})
+    return read_citations(msgspec.json.decode(candidate, type=Candidate), Ruler("text"))
+
+
+def test_an_index_of_two_bytes_is_no_way_to_fill_the_memory() -> None:
+    """A source that is named many times over in one place is one; of many places there are so many at most."""
+    chunks = [{"web": {"uri": "u"}}, {"web": {"uri": "v"}}]
+    place = {"segment": {"endIndex": 1}, "groundingChunkIndices": [0, 0, 1, 0, 7, -1]}
+
+    assert [each.url for each in cited(groundingChunks=chunks, groundingSupports=[place])] == ["u", "v"]
+    assert len(cited(groundingChunks=chunks, groundingSupports=[place] * 2_000)) == MAX_CITATIONS
