@@ -23,6 +23,7 @@ from sluice_dataplane.exchange import Answer, Ask, Candidate, Chunks, Exchange, 
 from sluice_dataplane.pipeline.admit import Admission, Admitted
 from sluice_dataplane.pipeline.amounts import Call
 from sluice_dataplane.pipeline.authenticate import authenticate
+from sluice_dataplane.pipeline.beside import beside, is_large
 from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError, media_type
 from sluice_dataplane.pipeline.keep import KEEPING, keeping, kept_plan, where_kept
@@ -31,6 +32,7 @@ from sluice_dataplane.pipeline.relay import Arrayed, NoAnswerError, Relay, Strea
 from sluice_dataplane.pipeline.resolve import plan_for, resolve
 from sluice_dataplane.pipeline.settle import Books, Result, Tab
 from sluice_dataplane.pipeline.tries import Tries
+from sluice_dataplane.usage.bounds import scan_of
 from sluice_dataplane.usage.ledger import Ledger
 from sluice_dataplane.usage.meter import Meter
 
@@ -73,7 +75,8 @@ class Pipeline:
         parts = self._parts
         now_ms = exchange.arrived_ms
         principal = authenticate(exchange, now_ms=now_ms)
-        ask = read(exchange, principal)
+        size = len(exchange.body)
+        ask = await beside(size, read, exchange, principal)
         if exchange.endpoint == "response":
             ask, plan = kept_plan(exchange, principal, ask)
         else:
@@ -83,7 +86,8 @@ class Pipeline:
             if ask.kept is not None:
                 plan = where_kept(plan, ask)
             plan = parts.dispatcher.available(plan)
-        call = Call(exchange, principal, ask, now_ms)
+        scan = await beside(size, scan_of, exchange.endpoint, exchange.body) if is_large(size) else None
+        call = Call(exchange, principal, ask, now_ms, scan)
         admitted = await self._admission.admit(call, plan, self._plan)
         tab = Tab(exchange, admitted.demand, self._books)
         try:

@@ -9,7 +9,7 @@ from sluice_contract.usage import TokenUsage
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Principal
 from sluice_dataplane.limits.store import Charge, Rate
 from sluice_dataplane.pipeline.terms import Terms, account_of
-from sluice_dataplane.usage.bounds import Bound
+from sluice_dataplane.usage.bounds import Bound, Scan
 from sluice_dataplane.usage.draft import Draft
 from sluice_dataplane.usage.pricing import Most, cost_most
 
@@ -17,12 +17,13 @@ RATE_OUTPUT_GUESS: Final = 1_024  # of output, for token rates; the settlement p
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """Who asks for what, at what time (wall clock, milliseconds)."""
+    """Who asks for what, at what time (wall clock, milliseconds).  ``scan`` None: nobody has looked at the body yet."""
 
     exchange: Exchange
     principal: Principal
     ask: Ask
     now_ms: int
+    scan: Scan | None = None
 
 
 def charges_of(call: Call, terms: Terms, bound: Bound, most: Most | None, output: int) -> tuple[Charge, ...]:

@@ -75,6 +75,7 @@ class Demands:
             ask,
             candidates,
             context_window=_context_window(candidates, ask.long_context),
+            scan=call.scan,
         )
         if bound.least > max(SMALL_TOKENS, ask.long_context) and exchange.endpoint in CONVERSATIONS:
             plan = _fitting(plan, bound.least)

@@ -13,6 +13,7 @@ from sluice_dataplane.dialects.gemini.wire import GEMINI
 from sluice_dataplane.dialects.ways import Ceilings, Way, spoken
 from sluice_dataplane.errors import GatewayError, InvalidRequestError, UnavailableError, UpstreamFailedError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Headers, Plan, UpstreamRequest
+from sluice_dataplane.pipeline.beside import beside
 from sluice_dataplane.pipeline.failures import Failure, failed, nobody, retry_after_ms, turned_away
 from sluice_dataplane.upstream.health import Health
 from sluice_dataplane.upstream.seam import AttemptFailedError, Patience, UpstreamAnswer, Upstreams
@@ -124,7 +125,7 @@ class Dispatcher:
             kept = False
             try:
                 try:
-                    way, request = _way(exchange, ask, candidate, ceilings)
+                    way, request = await beside(len(exchange.body), _way, exchange, ask, candidate, ceilings)
                 except InvalidRequestError as error:
                     failure = failure or Failure(None, error)
                     continue

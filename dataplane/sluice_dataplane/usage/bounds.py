@@ -62,21 +62,44 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
     least: int = 0
 
 
-def bound_of(
-    endpoint: Endpoint, body: bytes, ask: Ask, candidates: tuple[Candidate, ...], *, context_window: int | None
-) -> Bound:
-    """The bound of *body*, whichever of *candidates* gets it; *context_window* None: not known for all of them."""
-    if endpoint in FREE:
-        return Bound(0, -(-len(body) // BYTES_PER_TOKEN))  # it counts against rates, and against nothing else
-    if ask.input_units:
-        return Bound(ask.input_units, ask.input_units, unpriced=ask.unpriced)
-    parts = WIRES[endpoint].parts_of(body)
+class Scan(msgspec.Struct, frozen=True, gc=False):
+    """What a bound needs of a body, whoever gets it: what takes long where the body is large."""
+
+    parts: Parts
+    text_bytes: int  # as UTF-8 at most
+    instructed: bool  # calls of tools in the conversation bring their descriptions along, also where the body has none
+
+
+def scan_of(endpoint: Endpoint, body: bytes) -> Scan:
+    """What is in *body*."""
+    parts = PLAIN if endpoint in FREE else WIRES[endpoint].parts_of(body)
     text_bytes = len(body) - parts.media_bytes
     if b"\\" in body and not parts.media_bytes:
         # An escape of six bytes stands for three of UTF-8 at most.  Behind another backslash it may be none.
         text_bytes -= 3 * (body.count(b"\\u") - body.count(b"\\\\u"))
-    # Calls of tools in the conversation bring their descriptions with them, also where the body has none.
-    instructed = ask.instructed or (endpoint in CONVERSATIONS and _TOOLS.search(body) is not None)
+    return Scan(parts, text_bytes, endpoint in CONVERSATIONS and _TOOLS.search(body) is not None)
+
+
+def bound_of(
+    endpoint: Endpoint,
+    body: bytes,
+    ask: Ask,
+    candidates: tuple[Candidate, ...],
+    *,
+    context_window: int | None,
+    scan: Scan | None = None,
+) -> Bound:
+    """The bound of *body*, whichever of *candidates* gets it; *context_window* None: not known for all of them.
+
+    *scan* is what :func:`scan_of` found, where somebody has looked before.
+    """
+    if endpoint in FREE:
+        return Bound(0, -(-len(body) // BYTES_PER_TOKEN))  # it counts against rates, and against nothing else
+    if ask.input_units:
+        return Bound(ask.input_units, ask.input_units, unpriced=ask.unpriced)
+    scan = scan or scan_of(endpoint, body)
+    parts, text_bytes = scan.parts, scan.text_bytes
+    instructed = ask.instructed or scan.instructed
     most = text_bytes + (TEMPLATE_TOKENS + INSTRUCTION_TOKENS if instructed else TEMPLATE_TOKENS)
     most += parts.extra_tokens
     likely = -(-text_bytes // BYTES_PER_TOKEN)
