@@ -75,7 +75,7 @@ def page(told: dict[str, Told]) -> str:
 def marks(client: Client, wire: str, told: Told) -> dict[str, Mark]:
     """By scenario."""
     outcomes = told.results[client.model(wire)]
-    return {scenario: mark(client, wire, scenario, outcome) for scenario, outcome in outcomes.items()}
+    return {scenario: mark(wire, scenario, outcome) for scenario, outcome in outcomes.items()}
 
 
 def _name(client: Client, told: dict[str, Told]) -> str:

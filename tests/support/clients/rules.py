@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
-from support.clients.matrix import Client, Outcome
+from support.clients.matrix import Outcome
 
 _REFUSED: Final = re.compile(r"([A-Za-z_][\w.\[\]]*): ([^:{}]{3,200}?)\. Leave it out, or set dropUnsupported")
 
-COUNTING: Final = "`count_tokens` asks the provider: there is nothing to ask where it has no such call."
+COUNTING: Final = "Tokens are counted by the provider, and the gateway knows no call of this API that counts them."
+UNCOUNTED: Final = ("chat", "converse")
 HIDDEN: Final = "The thought is not shown: this client does not ask for it, and the provider shows none unasked."
 UNSIGNED: Final = "Chat completions have no proof of a thought that could go back with a tool's result."
 
@@ -22,10 +23,10 @@ class Mark(msgspec.Struct, frozen=True):
     wrong: str = ""
 
 
-def mark(client: Client, wire: str, scenario: str, outcome: Outcome) -> Mark:
+def mark(wire: str, scenario: str, outcome: Outcome) -> Mark:
     """What the page shows of *outcome*."""
     if not outcome.ok:
-        if scenario == "count_tokens" and wire != client.front and "endpoint_not_supported" in outcome.detail:
+        if scenario == "count_tokens" and wire in UNCOUNTED and "endpoint_not_supported" in outcome.detail:
             return Mark("no", (COUNTING,))
         return Mark("✗", wrong=outcome.detail)
     notes: list[str] = []
