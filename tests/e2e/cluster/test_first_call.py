@@ -1,7 +1,6 @@
 """One ``kubectl apply``, one answered call, metered: what a user sees first."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 
 from support.doors import here_address
 from support.helm import ROOT
+from support.in_a_pod import run_in_a_pod
 from support.kube import Cluster, Manifest
 from support.local_model import serving
 from support.release import Release
@@ -26,6 +26,7 @@ MODELS: Final = ("gemma", "echo")
 KEYS: Final = {"KEY": "app", "POOR": "poor", "HURRIED": "hurried"}
 TEXT: Final = "Hello from the SDK"  # what the driver says
 CALLS_SECONDS: Final = 240  # of a real model, on a slow machine
+SHOWN_SECONDS: Final = 120  # what replicas hold in advance is given back after a minute, and shown half a minute later
 ERRORS: Final = {
     "wrong_key": ("AuthenticationError", 401, "invalid_api_key"),
     "unknown_model": ("NotFoundError", 404, "model_not_found"),
@@ -91,7 +92,7 @@ async def check_status(team: Team, manifests: list[Manifest], figure: Figure) ->
         spent = Decimal(status.get("spent") or 0)
         return spent > 0 and (spent, "0.000000") == (Decimal(usage.get("cost", -1)), status["held"])
 
-    await until(agree, seconds=60, why="the key's cost is what the budget spent, and nothing is held")
+    await until(agree, seconds=SHOWN_SECONDS, why="the key's cost is what the budget spent, and nothing is held")
     await team.wait("Ready", *manifests)
     spent = str((await team.api.get("Budget", "checkout") or {})["status"]["spent"])
     table = await asyncio.to_thread(team.cluster.kubectl, "get", "vkey,bud,mdep", namespace=team.namespace)
@@ -104,49 +105,9 @@ async def check_status(team: Team, manifests: list[Manifest], figure: Figure) ->
 
 
 async def called_from_a_pod(team: Team, gateway: Release, image: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the driver saw, by model and major version: one pod, a container for each."""
-    await asyncio.gather(*map(team.secret, KEYS.values()))
-    drives = [(model, major) for model in MODELS for major in MAJORS]
-    pod = _pod(gateway, image, drives)
-    script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "driver"},
-              "data": {DRIVER.name: DRIVER.read_text()}}  # fmt: skip
-    await asyncio.to_thread(team.cluster.apply, [script, pod], namespace=team.namespace)
-
-    def finished() -> dict[tuple[str, str], dict[str, Any]]:
-        done = "jsonpath={.status.phase}=Succeeded"
-        team.cluster.wait(done, "pod/app", namespace=team.namespace, deadline=CALLS_SECONDS)
-        logs = {
-            (model, major): team.cluster.kubectl("logs", "app", "-c", f"{model}-{major}", namespace=team.namespace)
-            for model, major in drives
-        }
-        return {drive: json.loads(log) for drive, log in logs.items()}
-
-    return await asyncio.to_thread(finished)
-
-
-def _pod(gateway: Release, image: str, drives: list[tuple[str, str]]) -> Manifest:
-    security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-    keys = [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": f"{key}-key", "key": "api-key"}}}
-        for name, key in KEYS.items()
-    ]
+    """What the driver saw, by model and major version."""
+    drives = {f"{model}-{major}": (model, major) for model in MODELS for major in MAJORS}
     given = ["--base-url", gateway.url, "--key", "$(KEY)", "--spent-key", "$(POOR)", "--limited-key", "$(HURRIED)"]
-    containers = [
-        {
-            "name": f"{model}-{major}",
-            "image": image,
-            "command": ["python3", f"/driver/{DRIVER.name}", *given, "--model", model],
-            "env": [*keys, {"name": "PYTHONPATH", "value": f"/opt/openai-{major}"}],
-            "securityContext": security,
-            "volumeMounts": [{"name": "driver", "mountPath": "/driver"}],
-        }
-        for model, major in drives
-    ]
-    spec = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": containers,
-        "volumes": [{"name": "driver", "configMap": {"name": "driver"}}],
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app"}, "spec": spec}
+    runs = {name: (f"/opt/openai-{major}", [*given, "--model", model]) for name, (model, major) in drives.items()}
+    told = await run_in_a_pod(team, DRIVER, image, runs, keys=KEYS, seconds=CALLS_SECONDS)
+    return {drive: told[name] for name, drive in drives.items()}
