@@ -210,6 +210,10 @@ class Dispatcher:
         except AttemptFailedError as error:
             self._record(candidate, ok=False)
             return failed(error)
+        except RejectedError as error:
+            if credential:  # some providers repeat what they were sent
+                error.told = error.told.replace(credential.encode(), b"***")
+            raise
         else:
             return taken
         finally:

@@ -21,8 +21,8 @@ def kept_plan(exchange: Exchange, principal: Principal, ask: Ask) -> tuple[Ask, 
     Raises:
         UnknownResponseError: there is no such response for this key, or what made it is gone.
     """
-    wrapped = exchange.route.id
-    kept = ids.unwrap(wrapped, key_id=principal.key.id, secret=exchange.table.pepper)
+    wrapped, secret = exchange.route.id, exchange.table.pepper
+    kept = ids.unwrap(wrapped, key_id=principal.key.id, secret=secret) if secret else None
     candidate = None if kept is None else _made_by(exchange.table, kept.place)
     if kept is None or candidate is None:
         raise UnknownResponseError("There is no such response, or this key has no access to it.", param="response_id")
@@ -32,13 +32,20 @@ def kept_plan(exchange: Exchange, principal: Principal, ask: Ask) -> tuple[Ask, 
 
 
 def keeping(exchange: Exchange, principal: Principal, ask: Ask) -> Ask:
-    """*ask* with what is needed to give its response an id, and to find the response before it."""
-    if exchange.endpoint not in KEEPING or not exchange.table.pepper:
+    """*ask* with what is needed to give its response an id, and to find the response before it.
+
+    Raises:
+        InvalidRequestError: it goes on from a response that is not this key's, or from what no key can be told by.
+    """
+    if exchange.endpoint not in KEEPING:
         return ask
-    wrapped = ids.previous_of(exchange.body)
+    if ids.names_conversation(exchange.body):
+        message = "conversation: there is no such conversation for this key; go on from previous_response_id."
+        raise InvalidRequestError(message, code="previous_response_not_found", param="conversation")
+    wrapped, secret = ids.previous_of(exchange.body), exchange.table.pepper
     if wrapped is None:
-        return msgspec.structs.replace(ask, kept=Keeping(principal.key.id))
-    kept = ids.unwrap(wrapped, key_id=principal.key.id, secret=exchange.table.pepper)
+        return msgspec.structs.replace(ask, kept=Keeping(principal.key.id)) if secret else ask
+    kept = ids.unwrap(wrapped, key_id=principal.key.id, secret=secret) if secret else None
     if kept is None:
         raise _no_previous()
     return msgspec.structs.replace(ask, kept=Keeping(principal.key.id, kept.id, wrapped, kept.place))

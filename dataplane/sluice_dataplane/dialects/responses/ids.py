@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.frames import Frame
-from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, starts
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, said, starts
 
 PREFIX: Final = "resp_"
 _PLACE_BYTES: Final = 8
@@ -77,6 +77,10 @@ class _Previous(msgspec.Struct, gc=False):
     previous_response_id: msgspec.Raw = ABSENT
 
 
+class _Conversation(msgspec.Struct, gc=False):
+    conversation: msgspec.Raw = ABSENT
+
+
 class _Id(msgspec.Struct, gc=False):
     id: msgspec.Raw = ABSENT
 
@@ -86,6 +90,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _previous: Final = msgspec.json.Decoder(_Previous)
+_conversation: Final = msgspec.json.Decoder(_Conversation)
 _id: Final = msgspec.json.Decoder(_Id)
 _event: Final = msgspec.json.Decoder(_Event)
 _text: Final = msgspec.json.Decoder(str)
@@ -95,6 +100,16 @@ def previous_of(body: bytes) -> str | None:
     """The ``previous_response_id`` of a request, as the client sent it; None where there is none, or no text."""
     token = _previous_token(body)
     return None if token is None else token[1]
+
+
+def names_conversation(body: bytes) -> bool:
+    """Whether a request goes on from a conversation that the provider keeps: its id says nothing of whose it is."""
+    if b"conversation" not in body and b"\\u" not in body:
+        return False
+    try:
+        return said(_conversation.decode(body).conversation)
+    except UNREADABLE:
+        return False
 
 
 def with_previous(body: bytes, response_id: str) -> bytes:

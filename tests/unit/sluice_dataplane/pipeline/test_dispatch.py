@@ -378,3 +378,12 @@ async def test_googles_wait_is_in_its_body() -> None:
     assert ("retry-after", "35") in told.headers
     assert run.health.summary([run.model], 34_000)[0].resting
     assert not run.health.summary([run.model], 34_100)[0].resting
+
+
+async def test_a_refusal_does_not_repeat_the_credential() -> None:
+    """Some providers quote what they were sent; the client gets the rest of their words."""
+    run = Run(a=[Reply(400, b'{"error":{"message":"bad key sk-provider for a"}}')], credential_id="c")
+    with pytest.raises(RejectedError) as caught:
+        await run.send()
+
+    assert caught.value.told == b'{"error":{"message":"bad key *** for a"}}'

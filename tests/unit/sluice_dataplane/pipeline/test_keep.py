@@ -93,3 +93,30 @@ def test_without_a_secret_nothing_is_wrapped() -> None:
 
     assert keeping(builders.exchange(of=of, endpoint="responses"), ME, Ask(model="echo")).kept is None
     assert keeping(builders.exchange(of=table(), endpoint="chat"), ME, Ask(model="echo")).kept is None
+
+
+def test_without_a_pepper_nothing_kept_is_found() -> None:
+    """Nobody can be told from anybody then, and so nobody goes on from anything."""
+    bare = table(credentials=Credentials())
+    forged = ids.wrap("resp_68af", ids.place_of("uid-echo", "b"), key_id="vktest", secret=b"")
+    call = builders.exchange(b'{"model":"echo","previous_response_id":"resp_1"}', of=bare, endpoint="responses")
+
+    with pytest.raises(UnknownResponseError):
+        kept_plan(about(forged, bare), ME, Ask(model=""))
+    with pytest.raises(InvalidRequestError) as caught:
+        keeping(call, ME, Ask(model="echo"))
+    assert caught.value.code == "previous_response_not_found"
+
+
+@pytest.mark.parametrize(
+    "named", [b'"conversation":"conv_1"', b'"conversation":{"id":"conv_1"}', b'"convers\\u0061tion":"c"']
+)
+def test_a_conversation_that_a_provider_keeps_is_nobodys(named: bytes) -> None:
+    """Its id does not say whose it is: who learnt of one could read on in it."""
+    call = builders.exchange(b'{"model":"echo",%s}' % named, of=table(), endpoint="responses")
+    without = builders.exchange(b'{"model":"echo","conversation":null}', of=table(), endpoint="responses")
+
+    with pytest.raises(InvalidRequestError) as caught:
+        keeping(call, ME, Ask(model="echo"))
+    assert caught.value.param == "conversation"
+    assert keeping(without, ME, Ask(model="echo")).kept is not None
