@@ -125,7 +125,21 @@ def _write(media: Image | Document, usual_type: str, to: To) -> dict[str, Any]:
     uri = media.url or media.file_id
     if not media.url and not uri.startswith(("https://", "gs://")):
         raise to.losses.refuse(media.at or "turns", "a file that another provider keeps cannot be sent")
-    return {"fileData": {"mimeType": media.media_type or _by_name(uri) or usual_type, "fileUri": uri}}
+    if _is_film(uri):
+        raise to.losses.refuse(media.at or "turns", "a video is no picture and no file")
+    media_type = media.media_type or _by_name(uri) or usual_type
+    if isinstance(media, Image) and not media_type.lower().startswith("image/"):
+        media_type = usual_type  # as a picture it is held and billed: what its name says must not make it a book
+    return {"fileData": {"mimeType": media_type, "fileUri": uri}}
+
+
+def _is_film(uri: str) -> bool:
+    """Whether Google would play it, whatever type is said to be there."""
+    try:
+        host = (urlsplit(uri).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return False
+    return f".{host}".endswith((".youtube.com", ".youtu.be", ".youtube-nocookie.com"))
 
 
 def _by_name(uri: str) -> str:

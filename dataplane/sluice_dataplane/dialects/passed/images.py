@@ -20,6 +20,7 @@ from sluice_dataplane.exchange import Ask, Exchange
 # Of one image at most: OpenAI's largest in high quality is 6,240, each of up to three partial ones 100 more.
 MOST_IMAGE_TOKENS: Final = 8_192
 MAX_IMAGES: Final = 10
+_PICTURES: Final = ("image", "image[]", "mask")
 _USUAL_MODEL: Final = "dall-e-2"  # where a request names none, by the API reference
 
 
@@ -66,7 +67,7 @@ class _Forms(PassedWire):
 
     def parts_of(self, body: bytes) -> Parts:
         fields = fields_of(body, content_type_of(body))
-        files = [field for field in fields if field.is_file or field.name.startswith(("image", "mask"))]
+        files = [field for field in fields if field.is_file or field.name in _PICTURES]
         return Parts(media_bytes=sum(field.size for field in files), images=len(files)) if files else PLAIN
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:

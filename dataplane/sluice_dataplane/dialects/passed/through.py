@@ -4,7 +4,6 @@ Metered where the answer tells of tokens in a way that is known; otherwise it co
 """
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from sluice_dataplane.dialects.frames import Framer
@@ -58,12 +57,24 @@ def may_call(allowed: tuple[str, ...], method: str, path: str) -> bool:
     """
     if ".." in path or "//" in path or re.search(r"(?i)%(2e|2f|5c|00)|[\\\\]", path):
         return False
-    return any(pattern.fullmatch(f"{method} {path}") for pattern in _patterns(allowed))
+    called = f"{method} {path}"
+    return any(_matches(called, pattern.split("*")) for pattern in allowed)
 
 
-@lru_cache(maxsize=256)
-def _patterns(allowed: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(".*".join(map(re.escape, each.split("*")))) for each in allowed)
+def _matches(text: str, pieces: list[str]) -> bool:
+    """Whether *text* is *pieces* in their order with anything between them; each is looked for once."""
+    first, last = pieces[0], pieces[-1]
+    if len(pieces) == 1:
+        return text == first
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in pieces[1:-1]:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 PASSTHROUGH: Final[Wire] = _Through("passthrough", "passthrough")

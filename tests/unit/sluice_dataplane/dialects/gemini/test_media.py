@@ -39,6 +39,11 @@ def test_the_type_says_what_it_is(media_type: str, found: Any) -> None:
         (Image(url="https://x/a"), {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://x/a"}}),
         (Image(url="https://[bad/a"), {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://[bad/a"}}),
         (Image(url="data:image/gif;base64,AA=="), {"inlineData": {"mimeType": "image/gif", "data": "AA=="}}),
+        (Image(url="https://x/a.pdf"), {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://x/a.pdf"}}),
+        (
+            Image(url="https://x/a", media_type="video/mp4"),
+            {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://x/a"}},
+        ),
         (Image(data="AA=="), {"inlineData": {"mimeType": "image/jpeg", "data": "AA=="}}),
         (Image(file_id="gs://b/a.png"), {"fileData": {"mimeType": "image/png", "fileUri": "gs://b/a.png"}}),
     ],
@@ -63,3 +68,10 @@ def test_citations_of_a_document_are_lost_by_name() -> None:
         )
 
     assert caught.value.param == "messages[0].content[1].citations"
+
+
+@pytest.mark.parametrize("url", ["https://www.youtube.com/watch?v=x", "https://YOUTU.BE/x", "https://m.youtube.com./x"])
+def test_a_film_is_no_picture(url: str) -> None:
+    """Google would play it, at hundreds of tokens a second; as a picture it is held for one."""
+    with pytest.raises(InvalidRequestError):
+        media.write_image(Image(url=url), TO)

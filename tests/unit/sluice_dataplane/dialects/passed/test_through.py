@@ -1,7 +1,12 @@
 """A provider's own routes: only what is allowed, by whatever spelling."""
 
+import re
+import time
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice_dataplane.dialects.passed.through import PASSTHROUGH, may_call
 from sluice_dataplane.errors import UnknownRouteError
@@ -50,3 +55,19 @@ def test_a_provider_that_allows_nothing_is_not_there() -> None:
             PASSTHROUGH.read_ask(msgspec.structs.replace(call, route=Route(method="GET", id=id_, tail=tail)))
     ask = PASSTHROUGH.read_ask(msgspec.structs.replace(call, route=Route(method="GET", id="a/b", tail="/files")))
     assert (ask.model, ask.stream) == ("/passthrough/a/b", True)
+
+
+@given(st.text("a/", max_size=12), st.lists(st.sampled_from(["a", "/", "*", "a/a"]), max_size=8).map("".join))
+def test_a_pattern_means_what_it_says(path: str, pattern: str) -> None:
+    """As a regular expression with ``.*`` for each star would."""
+    expected = re.fullmatch("GET /" + ".*".join(map(re.escape, pattern.split("*"))), "GET /" + path) is not None
+
+    assert may_call(("GET /" + pattern,), "GET", "/" + path) == (expected and "//" not in "/" + path)
+
+
+def test_a_path_made_to_be_dear_is_not() -> None:
+    """Several stars and thousands of places where each could begin: each is looked for once."""
+    began = time.process_time()
+
+    assert not may_call(("* /v1/*/x*/y*/x*/z",), "GET", "/v1" + "/x/y" * 2_000)
+    assert time.process_time() - began < 2
