@@ -59,6 +59,13 @@ class Process:
         pages = Path(f"/proc/{self._running.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most that its resident memory has ever been."""
+        assert self._running is not None
+        status = Path(f"/proc/{self._running.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) * 1024
+
     def launch(self) -> None:
         """Start it, again if it ended; what it wrote before is kept."""
         assert not self.alive

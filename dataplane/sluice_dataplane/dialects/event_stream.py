@@ -34,12 +34,12 @@ class EventStreamFramer:
     code.  ``data`` is the payload; of an error without one, what ``:error-message`` says, as an exception says it.
     """
 
-    __slots__ = ("_buffer", "_error", "_length")
+    __slots__ = ("_buffer", "_fault", "_length")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._length = 0  # of the message that _buffer begins with, once its prelude was read
-        self._error: FramingError | None = None
+        self._fault = ""  # why nothing more can be read; an error that is kept would keep us, and what we hold
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The messages that *chunk* completes, in order.
@@ -48,8 +48,8 @@ class EventStreamFramer:
             FramingError: a message is damaged, or over its limit.  Those before it have been returned; the framer is
                 of no further use.
         """
-        if self._error is not None:
-            raise self._error
+        if self._fault:
+            raise FramingError(self._fault)
         self._buffer += chunk
         frames: list[Frame] = []
         taken = 0
@@ -58,9 +58,11 @@ class EventStreamFramer:
                 frames.append(_frame(bytes(memoryview(self._buffer)[taken:end])))
                 taken, self._length = end, 0
         except FramingError as error:
-            self._error = error
+            self._fault = str(error)
+            self._buffer.clear()
             if not frames:
                 raise
+            return frames
         del self._buffer[:taken]
         return frames
 
@@ -70,8 +72,8 @@ class EventStreamFramer:
         Raises:
             FramingError: as for :meth:`feed`.
         """
-        if self._error is not None:
-            raise self._error
+        if self._fault:
+            raise FramingError(self._fault)
         rest = bytes(self._buffer)
         self._buffer.clear()
         return [Frame(rest, None, whole=False)] if rest else []

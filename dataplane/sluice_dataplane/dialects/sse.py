@@ -25,18 +25,18 @@ class SseFramer:
     *max_line_bytes* and *max_event_bytes* are for wires whose events hold pictures.
     """
 
-    __slots__ = ("_buffer", "_data", "_error", "_fresh", "_line", "_max_event", "_max_line", "_pending", "_search")
+    __slots__ = ("_buffer", "_data", "_fault", "_fresh", "_line", "_max_event", "_max_line", "_pending", "_search")
 
     def __init__(self, *, max_line_bytes: int = MAX_LINE_BYTES, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_line = max_line_bytes
         self._max_event = max_event_bytes
         self._pending = b""  # of an event with LF ends only, not looked at yet
         self._buffer = bytearray()  # of an event read line by line; never at the same time as _pending
-        self._data: list[bytes] = []  # data lines of the event in _buffer
+        self._data: bytearray | None = None  # of the event in _buffer; one piece, since lines may be many and short
         self._line = 0  # where its unfinished line begins
         self._search = 0  # up to where that line is known to hold no line end
         self._fresh = True  # no line of the stream was read yet: the next may begin with a byte order mark
-        self._error: FramingError | None = None
+        self._fault = ""  # why nothing more can be read; an error that is kept would keep us, and what we hold
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The events that *chunk* completes, in order.
@@ -44,8 +44,8 @@ class SseFramer:
         Raises:
             FramingError: a limit is passed.  Events before it have been returned; the framer is of no further use.
         """
-        if self._error is not None:
-            raise self._error
+        if self._fault:
+            raise FramingError(self._fault)
         if self._buffer:
             return self._feed_lines(chunk)
         data = self._pending + chunk if self._pending else chunk
@@ -70,8 +70,8 @@ class SseFramer:
         Raises:
             FramingError: as for :meth:`feed`.
         """
-        if self._error is not None:
-            raise self._error
+        if self._fault:
+            raise FramingError(self._fault)
         frames = self._feed_lines(self._pending, final=True)
         self._pending = b""
         if self._buffer:
@@ -104,11 +104,15 @@ class SseFramer:
         """*frames*, unless what remains is over a limit and nothing else is to be told first."""
         # The ambiguous CR at the end is not part of the line.
         if self._search - self._line > self._max_line:
-            self._error = FramingError(f"a line is longer than {self._max_line} bytes")
+            self._fault = f"a line is longer than {self._max_line} bytes"
         elif len(self._buffer) > self._max_event:
-            self._error = FramingError(f"an event is longer than {self._max_event} bytes")
-        if self._error is not None and not frames:
-            raise self._error
+            self._fault = f"an event is longer than {self._max_event} bytes"
+        if not self._fault:
+            return frames
+        self._buffer.clear()
+        self._data = None
+        if not frames:
+            raise FramingError(self._fault)
         return frames
 
     def _read_line(self, line: bytes) -> bool:
@@ -118,14 +122,21 @@ class SseFramer:
             line = line.removeprefix(_BOM)
         name, _, value = line.partition(b":")
         if name == b"data":
-            self._data.append(value.removeprefix(b" "))
+            self._add(value.removeprefix(b" "))
         return not line
 
+    def _add(self, value: bytes) -> None:
+        if self._data is None:
+            self._data = bytearray(value)
+        else:
+            self._data += b"\n"
+            self._data += value
+
     def _take(self, end: int, *, whole: bool) -> Frame:
-        buffer, lines = self._buffer, self._data
-        frame = Frame(bytes(buffer[:end]), b"\n".join(lines) if lines else None, whole)
+        buffer, data = self._buffer, self._data
+        frame = Frame(bytes(buffer[:end]), None if data is None else bytes(data), whole)
         del buffer[:end]
-        self._data = []
+        self._data = None
         self._line = self._search = 0
         return frame
 

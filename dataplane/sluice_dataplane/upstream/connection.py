@@ -98,6 +98,7 @@ class Connection(Incoming, asyncio.Protocol):
                 self._resume()
             return True
         self.fail("the exchange was given up", "Protocol")
+        self.forget()  # whoever remembers the failure remembers us: what nobody took is not kept for them
         return False
 
     def fail(self, why: str, cause: FailureCause, *, sent: bool = True) -> None:

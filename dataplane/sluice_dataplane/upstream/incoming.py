@@ -89,6 +89,11 @@ class Incoming:
         self.buffered_bytes = 0
         return data
 
+    def forget(self) -> None:
+        """Let go of what has come and nobody took."""
+        self._body.clear()
+        self.buffered_bytes = 0
+
     # What llhttp tells.
 
     def on_message_begin(self) -> None:

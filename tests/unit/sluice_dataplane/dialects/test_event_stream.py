@@ -1,6 +1,8 @@
 """AWS's framing: what a message is, that cuts do not matter, that damage is seen, and that nothing grows unbounded."""
 
+import contextlib
 import struct
+import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
 from uuid import UUID
@@ -233,3 +235,24 @@ def test_what_was_given_is_let_go() -> None:
         framer.feed(START + DELTA)
 
     assert framer.finish() == []
+
+
+def test_what_broke_holds_nothing() -> None:
+    """Whoever remembers the error does not remember what it was about; and it is said again."""
+    framer = EventStreamFramer()
+    damaged = bytearray(encode({}, b"x" * 1_000_000))
+    damaged[-1] ^= 1
+    tracemalloc.start()
+    try:
+        for start in range(0, len(damaged), 65_536):
+            with contextlib.suppress(FramingError):
+                framer.feed(bytes(damaged[start : start + 65_536]))
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held_bytes < 100_000
+    with pytest.raises(FramingError, match="checksum"):
+        framer.feed(DELTA)
+    with pytest.raises(FramingError, match="checksum"):
+        framer.finish()

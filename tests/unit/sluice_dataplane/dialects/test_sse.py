@@ -1,5 +1,6 @@
 """Framing of server-sent events: what a frame is, that cuts do not matter, and that nothing grows without a bound."""
 
+import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -169,3 +170,37 @@ def test_an_event_may_hold_a_picture(wire: Endpoint) -> None:
     event = b"data: " + b"x" * (4 * MAX_LINE_BYTES) + b"\n\n"
 
     assert WIRES[wire].framer().feed(event)[0].raw == event
+
+
+@pytest.mark.parametrize("line", [b"data: xxxxxxxx\n", b"data: " + b"x" * 65_536])
+def test_what_broke_holds_nothing(line: bytes) -> None:
+    """Whoever remembers the error does not remember a megabyte of what it was about."""
+    framer, errors = SseFramer(), []
+    tracemalloc.start()
+    try:
+        for _ in range(2 * MAX_EVENT_BYTES // len(line)):
+            try:
+                framer.feed(line)
+            except FramingError as error:
+                errors.append(error)
+                break
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(errors) == 1
+    assert held_bytes < MAX_LINE_BYTES // 2
+
+
+def test_many_short_lines_are_held_as_one() -> None:
+    """Not each with an envelope of its own, which would be several times its size."""
+    framer, line = SseFramer(), b"data: xxxx\n"
+    tracemalloc.start()
+    try:
+        for _ in range(MAX_EVENT_BYTES // len(line) // 2):
+            framer.feed(line)
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held_bytes < 2 * MAX_EVENT_BYTES // 2

@@ -143,8 +143,8 @@ async def test_bytes_that_nobody_asked_for_end_the_connection(data: bytes) -> No
     used.data_received(WHOLE)
     used.data_received(data)
 
-    assert (fresh_transport.closing, used_transport.closing, used.end()) == (True, True, False)
     assert used.take() == b"{}"
+    assert (fresh_transport.closing, used_transport.closing, used.end()) == (True, True, False)
 
 
 async def test_an_end_after_the_answer_harms_nothing() -> None:
@@ -179,3 +179,15 @@ async def test_a_cancelled_wait_changes_nothing() -> None:
     await connection.wait("all", 10)
 
     assert (connection.complete, connection.failure) == (True, None)
+
+
+async def test_what_was_given_up_holds_nothing() -> None:
+    """What came and nobody took goes with the exchange; until then it is there, though no more can come."""
+    connection, _, _ = _connection()
+    _start(connection)
+    connection.data_received(HEAD + b"x" * 1_000)
+    connection.fail("why", "Protocol")
+    before = connection.buffered_bytes
+
+    assert not connection.end()
+    assert (before, connection.buffered_bytes, connection.take()) == (1_000, 0, b"")
