@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from sluice_contract.snapshot import Limit, Model
+from sluice_dataplane.dialects.ways import spoken
 from sluice_dataplane.dialects.wires import CONVERSATIONS, WIRES
 from sluice_dataplane.errors import ForbiddenError, InvalidRequestError
-from sluice_dataplane.exchange import Ask, Candidate, Exchange, Plan
+from sluice_dataplane.exchange import Ask, Candidate, Endpoint, Exchange, Plan
 from sluice_dataplane.limits.store import Refused, Reservation
 from sluice_dataplane.pipeline.amounts import Call, charges_of, costed, draft_of
 from sluice_dataplane.pipeline.terms import Terms, Windows, attempt_limits, rate_of, terms_of
@@ -80,8 +81,11 @@ class Demands:
         if bound.least > max(SMALL_TOKENS, ask.long_context) and exchange.endpoint in CONVERSATIONS:
             plan = _fitting(plan, bound.least)
             candidates = plan.candidates
-        if terms.cost_held and (bound.unpriced or (ask.model.endswith(_SEARCHES) and _searches(candidates))):
-            raise _unpriced(bound.unpriced or "model")
+        if terms.cost_held and bound.unpriced:
+            plan = _translating(plan, exchange.endpoint, bound.unpriced)
+            candidates = plan.candidates
+        if terms.cost_held and ask.model.endswith(_SEARCHES) and _searches(candidates):
+            raise _unpriced("model")
         if bound.opaque and terms.input_held:
             raise _unbounded(bound.opaque)
         ceiling = self._ceiling(exchange, ask, terms)
@@ -273,6 +277,14 @@ def _by_fee(most: Most | None) -> bool:
 def _searches(candidates: tuple[Candidate, ...]) -> bool:
     """Whether the client's own name for the model is passed on, search and all."""
     return any(not each.target.model and each.upstream_model.endswith(_SEARCHES) for each in candidates)
+
+
+def _translating(plan: Plan, endpoint: Endpoint, field: str) -> Plan:
+    """*plan*, of targets that another API is spoken with: *field* is never sent to them, but left out or refused."""
+    others = tuple([each for each in plan.candidates if spoken(endpoint, each) not in (None, endpoint)])
+    if not others:
+        raise _unpriced(field)
+    return Plan(plan.model, others)
 
 
 def _unpriced(field: str) -> InvalidRequestError:

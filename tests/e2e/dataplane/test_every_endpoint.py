@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from support.builders import SECRET, digest_of, key
+from support.builders import SECRET, budget, digest_of, key
 from support.wire_plane import UPSTREAM_MODEL, WireBench, model_of, snapshot_of, wire_bench
 from support.wires.others import PNG, SOUND
 
@@ -254,3 +254,21 @@ async def test_a_request_over_the_context_window_costs_nothing(tmp_path: Path) -
         assert "1000 tokens at most" in answer.json()["error"]["message"]
         assert not bench.provider.seen
         assert not bench.records()
+
+
+async def test_a_tool_that_is_left_out_needs_no_price(tmp_path: Path) -> None:
+    """A provider's own search, offered by habit: under a Budget in money it is refused where it would be sent, and
+    translation leaves it out where the model drops what cannot be carried.
+    """
+    lenient = model_of("messages", name="lenient", uid="u", drop_unsupported=True)
+    covered = {"keys": (key(budget_ids=("bud1",)),), "budgets": (budget(),)}
+    async with wire_bench(tmp_path, lenient, **covered) as bench:
+        search = {"input": "#do say Hi", "tools": [{"type": "web_search"}]}
+        answers = [
+            await bench.plane.post("/v1/responses", {"model": name, **search})
+            for name in ("lenient", "m-messages", "m-responses")
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 400, 400]
+    assert answers[0].headers["x-sluice-dropped"] == "tools[0]"
+    assert [answer.json()["error"]["code"] for answer in answers[1:]] == ["unsupported_field", "unpriced_feature"]
