@@ -183,7 +183,7 @@ def start_cluster() -> Cluster:
 def load_images() -> dict[str, str]:
     """Build our images and the tests' and bring them to the cluster; their names by program.
 
-    ``client`` has the OpenAI SDKs; there is no ``redis`` where docker pulls one.
+    ``client`` has OpenAI's, Anthropic's and Google's SDKs; there is no ``redis`` where docker pulls one.
     """
     names = Kube(os.environ).run(str(IMAGES), "load", deadline=BUILD_SECONDS).split()
     return {name.rsplit(":", 1)[0].rsplit("-", 1)[1]: name for name in names}
