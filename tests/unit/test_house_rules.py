@@ -28,7 +28,6 @@ PROVEN_ELSEWHERE = {
     "sluice_dataplane/dialects/conversation.py": "declarations",
     "sluice_dataplane/dialects/events.py": "declarations",
     "sluice_dataplane/dialects/seam.py": "a seam; the tests of each wire",
-    "sluice_dataplane/dialects/wires.py": "a table; dialects/test_ways.py and test_pairs.py",
     "sluice_dataplane/upstream/seam.py": "a seam; the tests of its implementations",
     "sluice_dataplane/__main__.py": "tests/e2e/dataplane",
     "sluice_dataplane/app/listen.py": "the surface's tests and tests/e2e/dataplane run the whole",

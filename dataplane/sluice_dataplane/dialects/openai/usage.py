@@ -6,19 +6,16 @@ completion), DeepSeek (``prompt_cache_hit_tokens``), DeepInfra (``estimated_cost
 Anthropic (``cache_creation``) and LiteLLM, which passes Anthropic's names on.
 """
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
 
-from sluice_contract.money import MAX_BUDGET_NUSD
 from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects.costs import ticks, usd
 from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE, length, said
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
-_NANO: Final = Decimal(10**9)
-_TICKS_PER_NUSD: Final = 10  # xAI's tick is 10⁻¹⁰ USD
 
 
 class _CacheWrites(msgspec.Struct, gc=False):
@@ -273,16 +270,15 @@ def _within(part: int, whole: int) -> int:
 def _cost(usage: _Usage) -> int | None:
     """What the provider says the answer costs, in nano-USD, rounded up."""
     if usage.cost is not ABSENT:
-        cost = _nusd(usage.cost)
+        cost = usd(usage.cost)
         if cost is None:  # Perplexity itemises it
-            return _nusd(_part_of(usage.cost).total_cost)
+            return usd(_part_of(usage.cost).total_cost)
         if usage.is_byok is True:  # OpenRouter then names its fee only
-            return cost + (_nusd(_part_of(usage.cost_details).upstream_inference_cost) or 0)
+            return cost + (usd(_part_of(usage.cost_details).upstream_inference_cost) or 0)
         return cost
     if usage.cost_in_usd_ticks is not ABSENT:
-        ticks = _number(usage.cost_in_usd_ticks)
-        return None if ticks is None else _whole(ticks / _TICKS_PER_NUSD)
-    return None if usage.estimated_cost is ABSENT else _nusd(usage.estimated_cost)
+        return ticks(usage.cost_in_usd_ticks)
+    return None if usage.estimated_cost is ABSENT else usd(usage.estimated_cost)
 
 
 def _part_of(raw: msgspec.Raw) -> _TotalCost:
@@ -290,22 +286,3 @@ def _part_of(raw: msgspec.Raw) -> _TotalCost:
         return _total_cost.decode(raw)
     except msgspec.DecodeError:
         return _TotalCost()
-
-
-def _nusd(raw: msgspec.Raw) -> int | None:
-    usd = _number(raw)
-    return None if usd is None else _whole(usd * _NANO)
-
-
-def _number(raw: msgspec.Raw) -> Decimal | None:
-    if not 0 < len(memoryview(raw)) < 64:
-        return None
-    try:
-        number = Decimal(bytes(raw).decode())
-    except (InvalidOperation, UnicodeDecodeError):
-        return None
-    return number if number.is_finite() and 0 <= number < MAX_BUDGET_NUSD else None
-
-
-def _whole(nusd: Decimal) -> int | None:
-    return int(nusd.to_integral_value(ROUND_CEILING)) if nusd < MAX_BUDGET_NUSD else None

@@ -4,19 +4,16 @@ Sources: the API reference (``usage.input_tokens_details``, ``usage.output_token
 what others add to it, the pages on cost of xAI (``cost_in_usd_ticks``, a tick is 10⁻¹⁰ USD) and OpenRouter (``cost``).
 """
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
 
-from sluice_contract.money import MAX_BUDGET_NUSD
 from sluice_contract.usage import TokenUsage
+from sluice_dataplane.dialects.costs import ticks, usd
 from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE
 from sluice_dataplane.exchange import Reported
 
 MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
-_NANO: Final = Decimal(10**9)
-_TICKS_PER_NUSD: Final = 10
 
 
 class _CacheWrites(msgspec.Struct, gc=False):
@@ -129,17 +126,5 @@ def _within(part: int | None, whole: int) -> int:
 def _cost(usage: Usage) -> int | None:
     """What the provider says the answer costs, in nano-USD, rounded up."""
     if usage.cost is not ABSENT:
-        return _nusd(usage.cost, _NANO)
-    return None if usage.cost_in_usd_ticks is ABSENT else _nusd(usage.cost_in_usd_ticks, Decimal(1) / _TICKS_PER_NUSD)
-
-
-def _nusd(raw: msgspec.Raw, unit_nusd: Decimal) -> int | None:
-    if not 0 < len(memoryview(raw)) < 64:
-        return None
-    try:
-        nusd = Decimal(bytes(raw).decode()) * unit_nusd
-    except (InvalidOperation, UnicodeDecodeError):
-        return None
-    if not (nusd.is_finite() and 0 <= nusd < MAX_BUDGET_NUSD):
-        return None
-    return int(nusd.to_integral_value(ROUND_CEILING))
+        return usd(usage.cost)
+    return None if usage.cost_in_usd_ticks is ABSENT else ticks(usage.cost_in_usd_ticks)
