@@ -165,6 +165,8 @@ class Auth(Value):
     """How we say who we are."""
 
     type: Literal["APIKey", "None", "AWS", "GCP", "AzureAD", "OAuth2"]
+    """APIKey: a key in a header.  None: nothing is sent.  AWS: requests are signed.  GCP, AzureAD, OAuth2: a token is
+    fetched, and again before it ends.  The field of that name says the rest."""
     api_key: SecretValue | None = None
     aws: AWSAuth | None = None
     gcp: GCPAuth | None = None

@@ -193,8 +193,10 @@ def key_in(secret: str, key: str = "api-key") -> dict[str, Any]:
 def test_kubectl_explains_how_to_say_who_we_are(cluster: Cluster) -> None:
     """``kubectl explain mprov.spec.auth`` lists what ``type`` takes and says what each of its fields is for."""
     auth = cluster.kubectl("explain", "mprov.spec.auth", "--recursive")
+    type_ = cluster.kubectl("explain", "mprov.spec.auth.type")
     aws = cluster.kubectl("explain", "mprov.spec.auth.aws")
     assert "enum: APIKey, None, AWS, GCP, ...." in auth
     assert [word for word in ("apiKey", "aws", "gcp", "azureAD", "oauth2", "tokenURL") if word not in auth] == []
+    assert "AWS: requests are signed" in type_
     assert "IRSA" in aws
     assert "The role to take on" in aws
