@@ -87,10 +87,13 @@ def _effort(asked: Reasoning) -> str:
 
 
 def _budget(asked: Reasoning, ceiling: int | None) -> int | None:
-    """Tokens to think, fewer than those of the whole output; None where these are too few to think at all."""
+    """Tokens to think, fewer than those of the whole output; None where these are too few to think at all.
+
+    An effort leaves a quarter of them for words; a budget is the client's own.
+    """
     budget = max(asked.budget or _BUDGETS[asked.effort or "medium"], MIN_BUDGET)
     if ceiling is not None:
-        budget = min(budget, ceiling - 1)
+        budget = min(budget, ceiling - (1 if asked.budget else max(ceiling // 4, 1)))
     return budget if budget >= MIN_BUDGET else None
 
 

@@ -174,11 +174,14 @@ def _level(asked: Reasoning) -> str:
 
 
 def _budget(asked: Reasoning, ceiling: int | None) -> int | None:
-    """Tokens to think, fewer than those of the whole output; None leaves it to the model."""
+    """Tokens to think, fewer than those of the whole output; None leaves it to the model.
+
+    An effort leaves a quarter of them for words; a budget is the client's own.
+    """
     budget = asked.budget if asked.effort is None else _BUDGETS.get(asked.effort, MIN_BUDGET)
     if budget is None:
         return -1 if asked.adaptive else None
     budget = max(budget, MIN_BUDGET)
     if ceiling is not None:
-        budget = min(budget, ceiling - 1)
+        budget = min(budget, ceiling - (1 if asked.effort is None else max(ceiling // 4, 1)))
     return budget if budget >= MIN_BUDGET else None

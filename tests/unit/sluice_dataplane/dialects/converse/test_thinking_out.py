@@ -50,6 +50,8 @@ def _budget(thought: Thought) -> Any:
         (Reasoning(budget=5000), None, 5000),
         (Reasoning(budget=10), None, 1024),
         (Reasoning(budget=5000), 4000, 3999),
+        (Reasoning(effort="medium"), 4000, 3000),
+        (Reasoning(effort="medium"), 1300, None),
         (Reasoning(budget=5000), 1025, 1024),
         (Reasoning(budget=5000), 1024, None),
     ],

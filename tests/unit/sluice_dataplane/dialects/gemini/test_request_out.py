@@ -71,10 +71,18 @@ def test_a_model_is_told_to_think_as_it_can_be(asked: Reasoning, way: Any, found
     assert thinking(asked, way) == found
 
 
-@pytest.mark.parametrize(("ceiling", "found"), [(4_000, {"thinkingBudget": 3_999}), (1_024, None)])
-def test_a_budget_of_thinking_is_below_the_ceiling(ceiling: int, found: Any) -> None:
-    """Thoughts are part of the output; where there is too little room nothing is said of them."""
-    assert thinking(Reasoning(effort="high"), None, ceiling) == found
+@pytest.mark.parametrize(
+    ("asked", "ceiling", "found"),
+    [
+        (Reasoning(effort="high"), 4_000, {"thinkingBudget": 3_000}),
+        (Reasoning(budget=9_000), 4_000, {"thinkingBudget": 3_999}),
+        (Reasoning(effort="high"), 1_300, None),
+        (Reasoning(budget=9_000), 1_024, None),
+    ],
+)
+def test_a_budget_of_thinking_is_below_the_ceiling(asked: Reasoning, ceiling: int, found: Any) -> None:
+    """Thoughts are part of the output, and an effort leaves room for words; where there is none nothing is said."""
+    assert thinking(asked, None, ceiling) == found
 
 
 def test_a_ceiling_is_never_above_what_the_model_can() -> None:
