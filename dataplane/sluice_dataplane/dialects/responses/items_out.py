@@ -58,13 +58,15 @@ def _flush(turn: Turn, words: list[Part], to: To, items: list[Object]) -> None:
     """One message of the *words* that came so far."""
     if not words:
         return
+    said = turn.role == "assistant"
     content: str | list[Object]
-    if len(words) == 1 and isinstance(words[0], Text):
+    if len(words) == 1 and isinstance(words[0], Text) and not said:
         content = words[0].text
     else:
-        content = [part for each in words for part in _write_part(each, to, said=turn.role == "assistant")]
+        content = [part for each in words for part in _write_part(each, to, said=said)]
     if content or isinstance(content, str):
-        items.append({"role": turn.role, "content": content})
+        # Some servers, llama.cpp's for one, know what was answered in its long form only; all know that one.
+        items.append(({"type": "message"} if said else {}) | {"role": turn.role, "content": content})
     words.clear()
 
 

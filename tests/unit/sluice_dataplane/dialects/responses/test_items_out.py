@@ -52,10 +52,11 @@ def test_a_turn_falls_into_items_in_its_order() -> None:
     parts = (Text(text="a"), ToolCall(id="c", name="f"), Text(text="b"), Text(text="c"))
     _, items = items_of(Turn(role="assistant", parts=parts))
 
+    words = [{"type": "output_text", "text": text} for text in "abc"]
     assert items == [
-        {"role": "assistant", "content": "a"},
+        {"type": "message", "role": "assistant", "content": words[:1]},
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
-        {"role": "assistant", "content": [{"type": "output_text", "text": "b"}, {"type": "output_text", "text": "c"}]},
+        {"type": "message", "role": "assistant", "content": words[1:]},
     ]
 
 
