@@ -15,6 +15,7 @@ ADMIN_PORT ?= 4001
 MODEL ?= echo
 MINUTES ?= 5
 KILLS ?= 1000
+INPUTS ?= 10000000
 SEED ?=
 ARGS ?=
 
@@ -32,10 +33,10 @@ run: $(VENV)/.standalone ## serve the manifests in DIR (default examples/quickst
 	@$(BIN)/sluice serve $(DIR) --host $(HOST) --port $(PORT) --admin-port $(ADMIN_PORT) $(ARGS)
 
 ##@ Check it
-.PHONY: test check lint types imports crds-check unit simulate e2e-dataplane e2e-clients e2e-cluster soak bench
+.PHONY: test check lint types imports crds-check unit simulate fuzz e2e-dataplane e2e-clients e2e-cluster soak bench
 test: tools $(VENV)/.dev ## everything, on a fresh Debian or Ubuntu: installs what is missing, checks, then all tests in one run
 	@$(MAKE) lint types imports crds-check cluster
-	@echo "== tests" && $(BIN)/pytest tests/unit tests/simulator tests/e2e/dataplane tests/e2e/clients tests/e2e/cluster $(ARGS)
+	@echo "== tests" && $(BIN)/pytest tests/unit tests/simulator tests/fuzz tests/differential tests/e2e/dataplane tests/e2e/clients tests/e2e/cluster $(ARGS)
 
 check: tools $(VENV)/.dev ## lint, types, import contracts and unit tests: what to run before a commit
 	@$(MAKE) lint types imports crds-check unit
@@ -54,6 +55,9 @@ unit: tools $(VENV)/.dev ## unit tests
 
 simulate: tools $(VENV)/.dev ## the money protocol under every fault, in simulated time (SEED=4711: tell all that happens in one)
 	@$(if $(SEED),PYTHONPATH=tests $(BIN)/python -m simulator.run $(SEED) --trace,$(BIN)/pytest tests/simulator $(ARGS))
+
+fuzz: $(VENV)/.dev ## every decoder, fed what nobody meant to send: INPUTS (10,000,000) of SEED (a new one each time)
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.run --inputs $(INPUTS) --seed $(or $(SEED),$$(date +%s)) $(ARGS)
 
 e2e-dataplane: tools $(VENV)/.dev ## a real data plane process, a real Redis, a scripted upstream
 	@$(BIN)/pytest tests/e2e/dataplane $(ARGS)
