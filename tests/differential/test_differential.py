@@ -18,7 +18,8 @@ import pytest
 
 from differential import ours
 from differential.compare import differences
-from differential.generate import ANSWERS, REQUESTS
+from differential.generate import REQUESTS
+from differential.generate_answers import ANSWERS
 from differential.known import KNOWN
 from support.venvs import python_with
 
