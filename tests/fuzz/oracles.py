@@ -66,9 +66,11 @@ def check_reported(reported: Reported | None) -> None:
 
 
 def check_json(data: bytes, what: str) -> Any:
-    """*data* is one JSON value in UTF-8; returned decoded."""
+    """*data* is one JSON value in UTF-8; returned decoded, or None where it is too deep to look."""
     try:
         return readings.check(data)
+    except readings.TooDeepError:
+        return None
     except readings.UnreadableError as error:
         raise BrokenPromiseError(f"{what} is no JSON: {error}") from None
 

@@ -13,7 +13,11 @@ Reading = Callable[[bytes], Any]
 
 
 class UnreadableError(ValueError):
-    """It is no JSON, by the letter of the RFC, or too deep for this reader."""
+    """It is no JSON, by the letter of the RFC."""
+
+
+class TooDeepError(UnreadableError):
+    """It is too deep for this reader, where it stands: another may read it."""
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -43,7 +47,9 @@ def _reading(hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None) -> 
     def read(body: bytes) -> Any:
         try:
             return decoder.decode(body.decode())
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            raise TooDeepError("too deep") from None
+        except ValueError as error:
             raise UnreadableError(str(error)[:80]) from None
 
     return read
@@ -53,7 +59,9 @@ def check(body: bytes) -> Any:
     """*body* decoded, its numbers as they are written: how large they may be is not JSON's.  Raises UnreadableError."""
     try:
         return _SYNTAX.decode(body.decode())
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise TooDeepError("too deep") from None
+    except ValueError as error:
         raise UnreadableError(str(error)[:80]) from None
 
 
