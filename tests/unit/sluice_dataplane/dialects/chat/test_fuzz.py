@@ -113,8 +113,8 @@ def test_any_answer_is_read_or_a_value_error(wire: Any) -> None:
 def test_any_stream_is_read_and_written(chunks: Any) -> None:
     """Whatever comes in a stream, its events keep the order that they promise, and each chunk is whole JSON."""
     reader, writer = CHAT_CODEC.reader(), CHAT_CODEC.writer(Request(stream=True), SHOWN)
-    datas = map(encoded, chunks) if isinstance(chunks, list) else [encoded(chunks)]
-    events = [event for data in datas for event in reader.feed(Frame(data, data))] + reader.finish()
+    payloads = map(encoded, chunks) if isinstance(chunks, list) else [encoded(chunks)]
+    events = [event for data in payloads for event in reader.feed(Frame(data, data))] + reader.finish()
 
     check_order(events)
     for event in b"".join(map(writer.feed, events)).split(b"\n\n")[:-1]:

@@ -10,11 +10,11 @@ from sluice_dataplane.dialects.frames import Frame
 from support.conversations import told
 
 
-def read(*datas: bytes | dict[str, Any] | None, finish: bool = True) -> list[dict[str, Any]]:
-    """The events of frames that carry *datas*."""
+def read(*payloads: bytes | dict[str, Any] | None, finish: bool = True) -> list[dict[str, Any]]:
+    """The events of frames that carry *payloads*."""
     reader = ChatReader()
     events = []
-    for data in datas:
+    for data in payloads:
         raw = json.dumps(data).encode() if isinstance(data, dict) else data
         events += reader.feed(Frame(raw or b"", raw))
     read_: list[dict[str, Any]] = told(events + (reader.finish() if finish else []))
@@ -26,9 +26,9 @@ def chunk(content: str = "a", finish: str | None = None, **fields: Any) -> dict[
     return {"id": "x", "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": finish}], **fields}
 
 
-def last(*datas: bytes | dict[str, Any] | None) -> dict[str, Any]:
+def last(*payloads: bytes | dict[str, Any] | None) -> dict[str, Any]:
     """The last event."""
-    return read(*datas)[-1]
+    return read(*payloads)[-1]
 
 
 @pytest.mark.parametrize(
