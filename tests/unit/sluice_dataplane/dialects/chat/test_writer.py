@@ -31,9 +31,9 @@ STREAMING = Request(stream=True)
 def write(*events: Event, request: Request = STREAMING) -> list[Any]:
     """The data of each chunk; ``[DONE]`` as it is."""
     writer = ChatWriter(request, SHOWN)
-    payloads = b"".join(map(writer.feed, events)).decode().split("\n\n")[:-1]
+    told = b"".join(map(writer.feed, events)).decode().split("\n\n")[:-1]
     return [
-        data.removeprefix("data: ") if "[DONE]" in data else json.loads(data.removeprefix("data: ")) for data in payloads
+        data.removeprefix("data: ") if "[DONE]" in data else json.loads(data.removeprefix("data: ")) for data in told
     ]
 
 
