@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from sluice_contract.quirks import NEW_CEILING
+from sluice_contract.quirks import IGNORES_CASE, NEW_CEILING
 from sluice_contract.snapshot import Upstream
 from sluice_dataplane.dialects import free_tools
+from sluice_dataplane.dialects.cases import check_case
 from sluice_dataplane.dialects.conversation import Request
 from sluice_dataplane.dialects.counts import COUNTED, COUNTERS
 from sluice_dataplane.dialects.flow import Flow, Passing, Translating
@@ -99,6 +100,8 @@ class Way:
             given, kept = exchange.body, ask.kept
             if kept is not None and kept.id and given:
                 given = ids.with_previous(given, kept.id)
+            if upstream.quirks and IGNORES_CASE in upstream.quirks:
+                check_case(given)
             edit = Edit(name, self._most(ceilings), upstream.quirks, exchange.headers)
             body = self.back.request_body(given, ask, edit)
         else:

@@ -5,6 +5,7 @@ Each asks for a base URL, up to and with the version.  What their models can do 
 
 from typing import Final
 
+from sluice_contract.quirks import IGNORES_CASE
 from sluice_operator.providers.paths import (
     BESIDE,
     CHAT,
@@ -65,6 +66,7 @@ SELF_HOSTED: Final = {
         telemetry="ollama",
         paths={**CHAT, **RESPONSES, **MESSAGES, **COMPLETIONS, **EMBEDDINGS},
         auths=_AUTHS,
+        quirks=(IGNORES_CASE,),
         own=True,
         wider=by_convention(),
         note="`baseURL` ends in `/v1`, not in `/api`.",

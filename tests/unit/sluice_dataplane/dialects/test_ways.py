@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sluice_contract.quirks import NEW_CEILING
+from sluice_contract.quirks import IGNORES_CASE, NEW_CEILING
 from sluice_contract.snapshot import Capabilities, Target, Upstream
 from sluice_dataplane.dialects.ways import Ceilings, Way, spoken
 from sluice_dataplane.dialects.wires import WIRES
@@ -78,6 +78,15 @@ def test_the_same_wire_passes_untouched() -> None:
     sent = way(candidate("chat"), body).request(NO_CEILING)
 
     assert (sent.method, sent.path, sent.body) == ("POST", "/chat/completions", body)
+
+
+def test_a_server_that_ignores_case_gets_one_spelling() -> None:
+    """Elsewhere a name in another case is a vendor's field like any other."""
+    body = b'{"model":"a/b:c","Model":"dear","messages":[]}'
+
+    assert way(candidate("chat"), body).request(NO_CEILING).body == body
+    with pytest.raises(InvalidRequestError):
+        way(candidate("chat", quirks=(IGNORES_CASE,)), body).request(NO_CEILING)
 
 
 @pytest.mark.parametrize(
