@@ -54,10 +54,10 @@ def rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def wait_until_answers(port: int, key: str) -> None:
-    """Return once a chat call is answered with 200."""
+def wait_until_answers(port: int, key: str, *, stream: bool = False) -> None:
+    """Return once a chat call, of a provider that only streams or never does, is answered with 200."""
     deadline = time.monotonic() + START_SECONDS
-    body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": stream}
     with httpx.Client(trust_env=False) as client:
         while True:
             try:

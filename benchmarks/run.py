@@ -51,7 +51,7 @@ def main() -> None:
                 _print_calls(rows, directory, options)
         if options.only != "calls":
             upstream = (*PYTHON, str(HERE / "streams.py"), "serve", str(UPSTREAM_PORT))
-            with _running(directory, upstream) as rows:
+            with _running(directory, upstream, stream=True) as rows:
                 _print_streams(rows, options)
 
 
@@ -84,7 +84,7 @@ def _sluice(name: str, directory: Path, port: int, environ: dict[str, str] | Non
 
 
 @contextlib.contextmanager
-def _running(directory: Path, upstream: tuple[str, ...]) -> Iterator[Rows]:
+def _running(directory: Path, upstream: tuple[str, ...], *, stream: bool = False) -> Iterator[Rows]:
     """Every gateway in front of *upstream*, and a Redis; all of them end with the block."""
     rows = _gateways(directory)
     redis = ("redis-server", "--port", str(REDIS_PORT), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning")
@@ -95,7 +95,7 @@ def _running(directory: Path, upstream: tuple[str, ...]) -> Iterator[Rows]:
             started = [_start(row.command, GATEWAY_CORE, row.environ, log.fileno()) for row in rows]
             processes += started
             for row in rows:
-                wait_until_answers(row.port, row.key)
+                wait_until_answers(row.port, row.key, stream=stream)
             yield [(row, process.pid) for row, process in zip(rows, started, strict=True)]
         finally:
             for process in processes:
