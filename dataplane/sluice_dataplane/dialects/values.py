@@ -10,6 +10,7 @@ from sluice_dataplane.errors import InvalidRequestError
 
 ABSENT: Final = msgspec.Raw()
 NULL: Final = b"null"
+MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
 MAX_TOKENS: Final = 10**9  # of one count: no call has so many, and at any price their cost can still be counted exactly
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises; catch all three
@@ -45,6 +46,11 @@ def length(value: msgspec.Raw) -> int:
     if size > 1 and view[0] == 0x22:
         return size - 2
     return 0 if size == 4 and bytes(view) == NULL else size
+
+
+def within(part: int | None, whole: int) -> int:
+    """*part* as far as it fits into the *whole* that it is told to be part of; 0 where nothing is told of it."""
+    return min(part, max(whole, 0)) if part is not None and part > 0 else 0
 
 
 def members_of(body: bytes) -> dict[str, msgspec.Raw]:

@@ -18,6 +18,7 @@ from sluice_dataplane.dialects import free_tools
 from sluice_dataplane.dialects.cases import check_case
 from sluice_dataplane.dialects.conversation import Request
 from sluice_dataplane.dialects.counts import COUNTED, COUNTERS
+from sluice_dataplane.dialects.edge import no_json
 from sluice_dataplane.dialects.flow import Flow, Passing, Translating
 from sluice_dataplane.dialects.losses import Losses
 from sluice_dataplane.dialects.responses import ids
@@ -82,11 +83,6 @@ class Way:
         self.dropped: tuple[str, ...] = ()  # fields of the client's that were left out
         self._free: frozenset[str] = frozenset()  # tools of the client's that take plain text, sent as functions
 
-    @property
-    def translates(self) -> bool:
-        """Whether the upstream speaks another wire than the client."""
-        return self._front_codec is not None
-
     def request(self, ceilings: Ceilings) -> UpstreamRequest:
         """What is sent.
 
@@ -126,7 +122,7 @@ class Way:
         try:
             given.decode()  # what goes on unread, as a tool's schema does, must not make an invalid body of ours
         except UnicodeDecodeError:
-            raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+            raise no_json() from None
         request = self._read = front.read_request(given, self._ask)
         if any(tool.free for tool in request.tools) and not self._knows_free_tools():
             self._free = free_tools.names_of(request)

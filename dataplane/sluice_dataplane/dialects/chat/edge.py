@@ -1,29 +1,10 @@
-"""A client's JSON as typed values: whatever is wrong with it is told by the field's name, never by another error."""
-
-from typing import TypeVar
+"""Chat completions of a client: what is passed on unread, and what no other API has."""
 
 import msgspec
 
+from sluice_dataplane.dialects.edge import invalid
 from sluice_dataplane.dialects.values import said, starts
 from sluice_dataplane.errors import InvalidRequestError
-
-T = TypeVar("T")
-
-
-def decode(decoder: msgspec.json.Decoder[T], value: msgspec.Raw | bytes, at: str) -> T:
-    """*value*, which stands at *at* in the body ("": it is the body).
-
-    Raises:
-        InvalidRequestError: it is not of the decoder's type; names the field.
-    """
-    try:
-        return decoder.decode(value)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        place = at + path.rstrip("`")
-        raise invalid(place.removeprefix(".") or "the body", reason) from None
-    except (ValueError, RecursionError):
-        raise invalid(at or "the body", "is not valid JSON", code="invalid_json") from None
 
 
 def unread_object(value: msgspec.Raw, at: str) -> msgspec.Raw | None:
@@ -41,11 +22,6 @@ def unread_object(value: msgspec.Raw, at: str) -> msgspec.Raw | None:
     if not starts(value, b"{"):
         raise invalid(at, "must be an object")
     return value
-
-
-def invalid(field: str, why: str, code: str = "invalid_request") -> InvalidRequestError:
-    """The error that *field* is wrong."""
-    return InvalidRequestError(f"{field}: {why}.", code=code, param=field)
 
 
 def beyond_translation(field: str, what: str) -> InvalidRequestError:

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.chat.edge import beyond_translation, invalid
+from sluice_dataplane.dialects.chat.edge import beyond_translation
 from sluice_dataplane.dialects.conversation import Audio, Cache, Document, Image, Part, Refusal, Text
+from sluice_dataplane.dialects.edge import invalid
 from sluice_dataplane.dialects.values import ABSENT, said, split_data_url
 
 _FILE_TYPES: Final = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from sluice_dataplane.dialects.chat.edge import decode, invalid
 from sluice_dataplane.dialects.chat.tools_in import read_format, read_tool_choice, read_tools
 from sluice_dataplane.dialects.chat.turns_in import Turns
 from sluice_dataplane.dialects.conversation import Effort, Reasoning, Request
+from sluice_dataplane.dialects.edge import decode, invalid
 from sluice_dataplane.dialects.values import ABSENT, members, said
 from sluice_dataplane.exchange import Ask
 

@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.chat.edge import beyond_translation, decode, invalid, unread_object
+from sluice_dataplane.dialects.chat.edge import beyond_translation, unread_object
 from sluice_dataplane.dialects.chat.parts_in import CacheControl, cache_of
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Format, Tool, ToolChoice
+from sluice_dataplane.dialects.edge import decode, invalid
 from sluice_dataplane.dialects.values import ABSENT, raw, said
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from sluice_dataplane.dialects.chat import thoughts
-from sluice_dataplane.dialects.chat.edge import beyond_translation, decode, invalid
+from sluice_dataplane.dialects.chat.edge import beyond_translation
 from sluice_dataplane.dialects.chat.ids import Ids
 from sluice_dataplane.dialects.chat.parts_in import CacheControl, ContentPart, cache_of, read_content
 from sluice_dataplane.dialects.chat.shapes import Call, Function, arguments_of, signature_of
@@ -25,6 +25,7 @@ from sluice_dataplane.dialects.conversation import (
     ToolResult,
     Turn,
 )
+from sluice_dataplane.dialects.edge import decode, invalid
 from sluice_dataplane.dialects.values import ABSENT, said
 
 

@@ -8,10 +8,8 @@ from typing import Final
 import msgspec
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, said
+from sluice_dataplane.dialects.values import ABSENT, MAX_SERVICE_TIER, MAX_TOKENS, said
 from sluice_dataplane.exchange import Reported
-
-MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
 
 
 class _CacheDetail(msgspec.Struct, gc=False):

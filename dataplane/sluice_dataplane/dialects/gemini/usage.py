@@ -11,9 +11,8 @@ import msgspec
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects import values
 from sluice_dataplane.dialects.gemini.tiers import tier_name
+from sluice_dataplane.dialects.values import MAX_SERVICE_TIER, within
 from sluice_dataplane.exchange import Reported
-
-MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
 
 
 class _Sums(msgspec.Struct, rename="camel", gc=False):
@@ -71,20 +70,20 @@ def _tokens(sums: _Sums, details: _Details) -> TokenUsage | None:
         output = total - whole
     if max(whole, output) > values.MAX_TOKENS:
         return None
-    cached = _within(sums.cached_content_token_count or 0, whole)
+    cached = within(sums.cached_content_token_count or 0, whole)
     inputs, tools = _by_modality(details.prompt_tokens_details), _by_modality(details.tool_use_prompt_tokens_details)
     outputs, kept = _by_modality(details.candidates_tokens_details), _by_modality(details.cache_tokens_details)
-    audio = _within(inputs.get("AUDIO", 0) + tools.get("AUDIO", 0), whole)
+    audio = within(inputs.get("AUDIO", 0) + tools.get("AUDIO", 0), whole)
     return TokenUsage(
         input=whole,
         output=output,
         cached_input=cached,
         audio_input=audio,
-        cached_audio=_within(kept.get("AUDIO", 0), min(cached, audio)),
-        image_input=_within(inputs.get("IMAGE", 0) + tools.get("IMAGE", 0), whole),
+        cached_audio=within(kept.get("AUDIO", 0), min(cached, audio)),
+        image_input=within(inputs.get("IMAGE", 0) + tools.get("IMAGE", 0), whole),
         reasoning=thoughts,
-        audio_output=_within(outputs.get("AUDIO", 0), output),
-        image_output=_within(outputs.get("IMAGE", 0), output),
+        audio_output=within(outputs.get("AUDIO", 0), output),
+        image_output=within(outputs.get("IMAGE", 0), output),
     )
 
 
@@ -108,7 +107,3 @@ def _word(raw: msgspec.Raw) -> str:
         return _text.decode(raw)
     except values.UNREADABLE:
         return ""
-
-
-def _within(part: int, whole: int) -> int:
-    return min(part, whole) if part > 0 else 0

@@ -15,8 +15,8 @@ from sluice_dataplane.dialects.conversation import (
     ToolCall,
     ToolResult,
 )
+from sluice_dataplane.dialects.edge import wrong_type
 from sluice_dataplane.dialects.messages import shapes
-from sluice_dataplane.dialects.messages.fields import invalid
 from sluice_dataplane.dialects.messages.marks import calls_proven
 from sluice_dataplane.dialects.messages.thoughts import read_thought
 from sluice_dataplane.dialects.values import said, starts
@@ -44,7 +44,7 @@ def parts_of(content: Blocks, at: str, beyond: list[str]) -> tuple[Part, ...]:
         try:
             part = _part(block, place, beyond)
         except msgspec.ValidationError as error:
-            raise invalid(error, place) from None
+            raise wrong_type(error, place) from None
         except (ValueError, RecursionError):
             raise InvalidRequestError(f"{place}: is not valid JSON.", code="invalid_json", param=place) from None
         if part is None:

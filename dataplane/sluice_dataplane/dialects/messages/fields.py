@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
+from sluice_dataplane.dialects.edge import no_model, read_fields
 from sluice_dataplane.dialects.messages.headers import NEW_VERSION, header
 from sluice_dataplane.dialects.messages.marks import MARK, without_foreign
 from sluice_dataplane.dialects.seam import Edit
@@ -83,9 +84,9 @@ def read_ask(body: bytes, *, generates: bool = True, client: Headers = ()) -> As
     Raises:
         InvalidRequestError: it is no JSON object, or an owned field is missing or out of range; names the field.
     """
-    fields = _decoded(body)
+    fields = read_fields(_fields, body)
     if not fields.model:
-        raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
+        raise no_model()
     user = None if fields.metadata is None else fields.metadata.user_id
     if not generates:
         return Ask(model=fields.model, user=user)
@@ -178,22 +179,6 @@ def _shrink_thinking(found: dict[str, msgspec.Raw], ceiling: int) -> None:
             found["thinking"] = raw({**members.decode(found["thinking"]), "budget_tokens": ceiling - 1})
         else:
             del found["thinking"]
-
-
-def _decoded(body: bytes) -> _Fields:
-    try:
-        return _fields.decode(body)
-    except msgspec.ValidationError as error:
-        raise invalid(error) from None
-    except UNREADABLE:
-        raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
-
-
-def invalid(error: msgspec.ValidationError, within: str = "") -> InvalidRequestError:
-    """What *error* says to a client, of the member called *within*."""
-    reason, _, path = str(error).partition(" - at `$")
-    param = (within + path.rstrip("`")).lstrip(".") or None
-    return InvalidRequestError(f"{param or 'the body'}: {reason}", param=param)
 
 
 def _name(value: msgspec.Raw) -> str:

@@ -14,9 +14,9 @@ from sluice_dataplane.dialects.conversation import (
     ToolChoice,
     Turn,
 )
+from sluice_dataplane.dialects.edge import no_json, wrong_type
 from sluice_dataplane.dialects.messages import shapes
 from sluice_dataplane.dialects.messages.blocks_in import cache_of, parts_of
-from sluice_dataplane.dialects.messages.fields import invalid
 from sluice_dataplane.dialects.values import members, said
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask
@@ -102,9 +102,9 @@ def decode(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw | bytes, at: str
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise invalid(error, at) from None
+        raise wrong_type(error, at) from None
     except (ValueError, RecursionError):
-        raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+        raise no_json() from None
 
 
 def _is_beyond(name: str, value: msgspec.Raw) -> bool:

@@ -13,10 +13,8 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.messages.fields import tier
-from sluice_dataplane.dialects.values import MAX_TOKENS, UNREADABLE, said
+from sluice_dataplane.dialects.values import MAX_SERVICE_TIER, MAX_TOKENS, UNREADABLE, said, within
 from sluice_dataplane.exchange import Reported
-
-MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
 
 
 class CacheWrites(msgspec.Struct, gc=False):
@@ -151,8 +149,8 @@ def tokens(usage: Usage) -> TokenUsage | None:
         output=output,
         cached_input=read_,
         cache_write=written,
-        cache_write_1h=_within(hour, written),
-        reasoning=_within((usage.output_tokens_details or _NO_DETAILS).thinking_tokens or 0, output),
+        cache_write_1h=within(hour, written),
+        reasoning=within((usage.output_tokens_details or _NO_DETAILS).thinking_tokens or 0, output),
     )
 
 
@@ -173,10 +171,6 @@ def _sum(usage: Usage, rounds: list[Round], name: str) -> int:
         return int(count)
     beside = sum(getattr(each, name) or 0 for each in _beside(rounds))
     return max(int(count) + beside, sum(getattr(each, name) or 0 for each in rounds))
-
-
-def _within(part: int, whole: int) -> int:
-    return min(max(part, 0), whole)
 
 
 SERVICES: Final = ("standard", "priority", "batch")  # that Anthropic's clients know

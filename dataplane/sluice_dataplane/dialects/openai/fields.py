@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
+from sluice_dataplane.dialects.edge import no_model, read_fields
 from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.dialects.values import UNREADABLE, may_repeat, members_of
 from sluice_dataplane.errors import InvalidRequestError
@@ -109,16 +110,9 @@ def read_ask(body: bytes, *, generates: bool = True) -> Ask:
     Raises:
         InvalidRequestError: it is no JSON object, or an owned field is missing or out of range; names the field.
     """
-    try:
-        fields = _fields.decode(body)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        param = path.rstrip("`").lstrip(".") or None
-        raise InvalidRequestError(f"{param or 'the body'}: {reason}", param=param) from None
-    except UNREADABLE:
-        raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+    fields = read_fields(_fields, body)
     if not fields.model:
-        raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
+        raise no_model()
     if not generates:
         return Ask(model=fields.model, user=fields.user)
     for name, low, high in _RANGES:

@@ -12,10 +12,8 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.costs import ticks, usd
-from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE, length, said
+from sluice_dataplane.dialects.values import ABSENT, MAX_SERVICE_TIER, MAX_TOKENS, UNREADABLE, length, said, within
 from sluice_dataplane.exchange import Reported
-
-MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
 
 
 class _CacheWrites(msgspec.Struct, gc=False):
@@ -246,25 +244,21 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
         output += beside
     if max(reported, output) > MAX_TOKENS:
         return None
-    write = _within(write, reported)
-    cached = _within(cached, reported - write)
+    write = within(write, reported)
+    cached = within(cached, reported - write)
     return TokenUsage(
         input=reported,
         output=output,
         cached_input=cached,
         cache_write=write,
-        cache_write_1h=_within(writes.ephemeral_1h_input_tokens or 0, write) if writes else 0,
-        audio_input=_within(inputs.audio_tokens or 0, reported),
-        cached_audio=_within(0 if audio is None else audio.audio_tokens or 0, cached),
-        image_input=_within(inputs.image_tokens or 0, reported),
-        reasoning=_within(outputs.reasoning_tokens or usage.reasoning_tokens or 0, output),
-        audio_output=_within(outputs.audio_tokens or 0, output),
-        image_output=_within(outputs.image_tokens or 0, output),
+        cache_write_1h=within(writes.ephemeral_1h_input_tokens or 0, write) if writes else 0,
+        audio_input=within(inputs.audio_tokens or 0, reported),
+        cached_audio=within(0 if audio is None else audio.audio_tokens or 0, cached),
+        image_input=within(inputs.image_tokens or 0, reported),
+        reasoning=within(outputs.reasoning_tokens or usage.reasoning_tokens or 0, output),
+        audio_output=within(outputs.audio_tokens or 0, output),
+        image_output=within(outputs.image_tokens or 0, output),
     )
-
-
-def _within(part: int, whole: int) -> int:
-    return min(part, max(whole, 0)) if part > 0 else 0
 
 
 def _cost(usage: _Usage) -> int | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from sluice_dataplane.dialects.edge import no_model, read_fields
 from sluice_dataplane.dialects.frames import Framer
 from sluice_dataplane.dialects.openai.fields import request_body
 from sluice_dataplane.dialects.parts import PLAIN, Parts
@@ -18,7 +19,6 @@ from sluice_dataplane.dialects.passed.raw import RawFramer, RawWatcher
 from sluice_dataplane.dialects.passed.usage import TOKENS_PER_SECOND, answer_usage
 from sluice_dataplane.dialects.passed.wire import PassedWire
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
-from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Exchange, Reported
 
 SPOKEN_TOKENS_PER_CHARACTER: Final = 4  # of sound at most: 20 tokens a second, five characters a second when slow
@@ -43,16 +43,9 @@ class _Speech(PassedWire):
     stream_type = ""  # sound of whatever form was asked for, or events; as it comes
 
     def read_ask(self, exchange: Exchange) -> Ask:
-        try:
-            fields = _spoken.decode(exchange.body)
-        except msgspec.ValidationError as error:
-            reason, _, path = str(error).partition(" - at `$")
-            param = path.rstrip("`").lstrip(".") or None
-            raise InvalidRequestError(f"{param or 'the body'}: {reason}", param=param) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+        fields = read_fields(_spoken, exchange.body)
         if not fields.model:
-            raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
+            raise no_model()
         characters = max(len(fields.input), 1)
         slower = 1 if fields.speed is None else 1 / min(max(fields.speed, SLOWEST), 1)
         most = math.ceil(characters * SPOKEN_TOKENS_PER_CHARACTER * slower)
@@ -80,7 +73,7 @@ class _Heard(PassedWire):
         fields = fields_of(body, exchange.route.content_type)
         model = text_of(body, fields, "model")
         if not model:
-            raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
+            raise no_model()
         seconds = -(-sum(field.size for field in fields if _is_sound(field)) // _BYTES_PER_SECOND)
         most = max(seconds * TOKENS_PER_SECOND, 1)
         return Ask(model=model, stream=text_of(body, fields, "stream") == "true", output_bound=most)

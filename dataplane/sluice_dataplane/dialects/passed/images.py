@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from sluice_dataplane.dialects.edge import read_fields
 from sluice_dataplane.dialects.openai.fields import request_body
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.passed.forms import content_type_of, fields_of, text_of, with_model
@@ -36,14 +37,7 @@ _fields: Final = msgspec.json.Decoder(_Fields)
 
 class _Generations(PassedWire):
     def read_ask(self, exchange: Exchange) -> Ask:
-        try:
-            fields = _fields.decode(exchange.body)
-        except msgspec.ValidationError as error:
-            reason, _, path = str(error).partition(" - at `$")
-            param = path.rstrip("`").lstrip(".") or None
-            raise InvalidRequestError(f"{param or 'the body'}: {reason}", param=param) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+        fields = read_fields(_fields, exchange.body)
         return _ask(fields.model, fields.n, stream=bool(fields.stream), user=fields.user)
 
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import MAX_TOKENS, UNREADABLE
+from sluice_dataplane.dialects.values import MAX_TOKENS, UNREADABLE, within
 from sluice_dataplane.exchange import Reported
 
 TOKENS_PER_SECOND: Final = 10  # of sound, where a provider bills by time: as many as OpenAI counts where it counts them
@@ -119,11 +119,11 @@ def _reported(usage: _Usage) -> Reported | None:
         TokenUsage(
             input=given,
             output=output,
-            cached_input=_within(inputs.cached_tokens, given),
-            image_input=_within(inputs.image_tokens, given),
-            audio_input=_within(inputs.audio_tokens, given),
-            image_output=_within(outputs.image_tokens, output),
-            audio_output=_within(outputs.audio_tokens, output),
+            cached_input=within(inputs.cached_tokens, given),
+            image_input=within(inputs.image_tokens, given),
+            audio_input=within(inputs.audio_tokens, given),
+            image_output=within(outputs.image_tokens, output),
+            audio_output=within(outputs.audio_tokens, output),
         )
     )
 
@@ -153,7 +153,3 @@ def _number(raw: msgspec.Raw, *, times: int = 1) -> int | None:
     if not (number.is_finite() and 0 <= number <= _MOST_SECONDS * 1000):
         return None
     return int((number * times).to_integral_value(ROUND_CEILING))
-
-
-def _within(part: int | None, whole: int) -> int:
-    return min(part, whole) if part is not None and part > 0 else 0

@@ -1,5 +1,6 @@
 """What is common to the calls that are passed on: errors, headers, and answers in OpenAI's form."""
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 from sluice_dataplane.dialects.frames import Frame, Framer
@@ -15,7 +16,7 @@ _JSON: Final[Headers] = (("content-type", "application/json"),)
 _ENDS: Final = (".done", ".completed")
 
 
-class PassedWire:
+class PassedWire(ABC):
     """A call in OpenAI's form that nobody translates; what it asks and what changes in it is for those below."""
 
     stream_type = "text/event-stream"
@@ -25,17 +26,17 @@ class PassedWire:
         self.operation = operation
         self.generates = generates
 
+    @abstractmethod
     def read_ask(self, exchange: Exchange) -> Ask:
         """What is asked; see the seam."""
-        raise NotImplementedError
 
     def parts_of(self, body: bytes) -> Parts:  # noqa: ARG002  the seam's
         """Text alone."""
         return PLAIN
 
+    @abstractmethod
     def request_body(self, body: bytes, ask: Ask, edit: Edit) -> bytes:
         """*body* for the upstream; see the seam."""
-        raise NotImplementedError
 
     def request_headers(self, client: Headers, quirks: tuple[str, ...]) -> Headers:  # noqa: ARG002  the seam's
         """The content type of JSON; that of a form is the client's."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from sluice_dataplane.dialects.edge import no_model, read_fields
 from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, encoder, may_repeat, members_of, raw
 from sluice_dataplane.errors import InvalidRequestError
@@ -74,16 +75,9 @@ def read_ask(body: bytes) -> Ask:
     Raises:
         InvalidRequestError: it is no JSON object, or an owned field is missing or out of range; names the field.
     """
-    try:
-        fields = _fields.decode(body)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        param = path.rstrip("`").lstrip(".") or None
-        raise InvalidRequestError(f"{param or 'the body'}: {reason}", param=param) from None
-    except UNREADABLE:
-        raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+    fields = read_fields(_fields, body)
     if not fields.model:
-        raise InvalidRequestError("model: name the model to use.", code="missing_model", param="model")
+        raise no_model()
     ceiling = fields.max_output_tokens
     if ceiling is not None and not 0 <= ceiling <= MAX_CEILING:
         raise InvalidRequestError(f"{CEILING}: must be between 0 and {MAX_CEILING}.", param=CEILING)

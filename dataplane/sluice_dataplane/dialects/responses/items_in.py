@@ -17,7 +17,8 @@ from sluice_dataplane.dialects.conversation import (
     ToolResult,
     Turn,
 )
-from sluice_dataplane.dialects.responses.edge import decode, invalid, untranslatable
+from sluice_dataplane.dialects.edge import decode, invalid
+from sluice_dataplane.dialects.responses.edge import untranslatable
 from sluice_dataplane.dialects.responses.media_in import read_content
 from sluice_dataplane.dialects.responses.names import full_name
 from sluice_dataplane.dialects.responses.thoughts import Proofs

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.conversation import Audio, Cache, Citation, Document, Image, Refusal, Text
-from sluice_dataplane.dialects.responses.edge import decode, invalid, untranslatable
+from sluice_dataplane.dialects.edge import decode, invalid
+from sluice_dataplane.dialects.responses.edge import untranslatable
 from sluice_dataplane.dialects.values import ABSENT, said, split_data_url, starts
 
 _TYPES: Final = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}

@@ -4,6 +4,7 @@ Each knows its place in the output (``number``) and gives the events that are du
 sequence numbers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,7 +45,7 @@ class Allowance:
             raise FramingError(f"an answer is longer than {MAX_CHARS} characters")
 
 
-class Open:
+class Open(ABC):
     """An item that began.  ``done`` once that was said."""
 
     def __init__(self, item: str, number: int, allowance: Allowance) -> None:
@@ -57,9 +58,9 @@ class Open:
         """Where its events belong."""
         return {"item_id": self.id, "output_index": self.number}
 
+    @abstractmethod
     def whole(self, status: str) -> Object:
         """The item as it is now."""
-        raise NotImplementedError
 
 
 class OpenWords:

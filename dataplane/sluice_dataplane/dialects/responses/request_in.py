@@ -9,11 +9,11 @@ from typing import Final, get_args
 import msgspec
 
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Format, Reasoning, Request, Text, Tool, Turn
-from sluice_dataplane.dialects.responses.edge import decode, invalid, untranslatable
+from sluice_dataplane.dialects.edge import decode, invalid, no_json
+from sluice_dataplane.dialects.responses.edge import untranslatable
 from sluice_dataplane.dialects.responses.items_in import Reading
 from sluice_dataplane.dialects.responses.tools_in import read_choice, read_tools
 from sluice_dataplane.dialects.values import ABSENT, members, said
-from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask
 
 # What an answer repeats of its request.
@@ -98,7 +98,7 @@ def read_request(body: bytes, ask: Ask) -> Request:
     try:
         body.decode()
     except UnicodeDecodeError:
-        raise InvalidRequestError("The body is not valid JSON.", code="invalid_json") from None
+        raise no_json() from None
     read = decode(_body, body, "")
     fields = decode(members, body, "")
     for name, why in _KEPT.items():

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Tool, ToolChoice
-from sluice_dataplane.dialects.responses.edge import decode, invalid
+from sluice_dataplane.dialects.edge import decode, invalid
 from sluice_dataplane.dialects.responses.names import full_name
 from sluice_dataplane.dialects.values import ABSENT, said, starts
 

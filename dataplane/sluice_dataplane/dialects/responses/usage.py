@@ -10,10 +10,8 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.costs import ticks, usd
-from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE
+from sluice_dataplane.dialects.values import ABSENT, MAX_SERVICE_TIER, MAX_TOKENS, UNREADABLE, within
 from sluice_dataplane.exchange import Reported
-
-MAX_SERVICE_TIER: Final = 64  # characters; the name goes into the usage record
 
 
 class _CacheWrites(msgspec.Struct, gc=False):
@@ -101,26 +99,22 @@ def tokens_of(usage: Usage) -> TokenUsage | None:
     inputs, outputs = usage.input_tokens_details or _NO_INPUTS, usage.output_tokens_details or _NO_OUTPUTS
     if max(counted, output) > MAX_TOKENS:
         return None
-    write = _within(inputs.cache_write_tokens, counted)
-    cached = _within(inputs.cached_tokens, counted - write)
+    write = within(inputs.cache_write_tokens, counted)
+    cached = within(inputs.cached_tokens, counted - write)
     audio, long_lived = inputs.cached_tokens_details, inputs.cache_write_tokens_details
     return TokenUsage(
         input=counted,
         output=output,
         cached_input=cached,
         cache_write=write,
-        cache_write_1h=_within(long_lived.ttl_12h_tokens, write) if long_lived else 0,
-        audio_input=_within(inputs.audio_tokens, counted),
-        cached_audio=_within(audio.audio_tokens, cached) if audio else 0,
-        image_input=_within(inputs.image_tokens, counted),
-        reasoning=_within(outputs.reasoning_tokens, output),
-        audio_output=_within(outputs.audio_tokens, output),
-        image_output=_within(outputs.image_tokens, output),
+        cache_write_1h=within(long_lived.ttl_12h_tokens, write) if long_lived else 0,
+        audio_input=within(inputs.audio_tokens, counted),
+        cached_audio=within(audio.audio_tokens, cached) if audio else 0,
+        image_input=within(inputs.image_tokens, counted),
+        reasoning=within(outputs.reasoning_tokens, output),
+        audio_output=within(outputs.audio_tokens, output),
+        image_output=within(outputs.image_tokens, output),
     )
-
-
-def _within(part: int | None, whole: int) -> int:
-    return min(part, max(whole, 0)) if part is not None and part > 0 else 0
 
 
 def _cost(usage: Usage) -> int | None:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.converse.usage import MAX_SERVICE_TIER, answer_usage, event_usage
+from sluice_dataplane.dialects.converse.usage import answer_usage, event_usage
+from sluice_dataplane.dialects.values import MAX_SERVICE_TIER
 from sluice_dataplane.exchange import Reported
 
 OUTPUT = {"message": {"role": "assistant", "content": []}}
