@@ -10,7 +10,6 @@ from urllib.parse import unquote
 import msgspec
 
 from sluice_dataplane.dialects.gemini.paths import parse
-from sluice_dataplane.dialects.wires import WIRES
 from sluice_dataplane.errors import MethodNotAllowedError
 from sluice_dataplane.exchange import PLAIN_ROUTE, Endpoint, Route
 from sluice_dataplane.surface.listing import Shape
@@ -43,8 +42,7 @@ CALLS: Final[dict[str, Endpoint]] = {
     for prefixes, paths in ((OPENAI_PREFIXES, _OPENAI), (ANTHROPIC_PREFIXES, _ANTHROPIC))
     for prefix in prefixes
     for path, endpoint in paths.items()
-    if endpoint in WIRES
-} | {path: "rerank" for path in ("/v2/rerank", "/cohere/v2/rerank") if "rerank" in WIRES}
+} | dict.fromkeys(("/v2/rerank", "/cohere/v2/rerank"), "rerank")
 # Of them, those that tell no more than their path does: the usual ones, which the lean front serves.
 PLAIN_CALLS: Final[dict[str, Endpoint]] = {path: call for path, call in CALLS.items() if call not in _FORMS}
 
@@ -126,7 +124,7 @@ def _kept(method: str, path: str, query: str) -> Found | None:
     """A response that its provider keeps: read, deleted, cancelled, or its input listed."""
     id_, _, tail = path.partition("/responses/")[2].partition("/")
     methods = tuple(sorted(method for method, known in _KEPT_TAILS if known == tail))
-    if "response" not in WIRES or not id_ or not methods:
+    if not id_ or not methods:
         return None
     _check(method, methods)
     stream = method == "GET" and "stream=true" in query.split("&")
@@ -138,7 +136,7 @@ def _passthrough(method: str, path: str, query: str, content_type: str) -> Found
     """A provider's own route: ``/passthrough/{namespace}/{name}/…``."""
     namespace, _, rest = path.removeprefix(_PASSTHROUGH).partition("/")
     name, slash, tail = rest.partition("/")
-    if "passthrough" not in WIRES or not namespace or not name or not slash:
+    if not namespace or not name or not slash:
         return None
     route = Route(method=method, id=f"{namespace}/{name}", tail="/" + tail, query=query, content_type=content_type)
     return Found("passthrough", route)

@@ -272,3 +272,22 @@ async def test_a_tool_that_is_left_out_needs_no_price(tmp_path: Path) -> None:
     assert [answer.status_code for answer in answers] == [200, 400, 400]
     assert answers[0].headers["x-sluice-dropped"] == "tools[0]"
     assert [answer.json()["error"]["code"] for answer in answers[1:]] == ["unsupported_field", "unpriced_feature"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/openai/v1/chat/completions", {"model": "m-gemini", "messages": [{"role": "user", "content": "#do say Hi"}]}),
+        (
+            "/anthropic/v1/messages",
+            {"model": "m-gemini", "max_tokens": 50, "messages": [{"role": "user", "content": "#do say Hi"}]},
+        ),
+        ("/gemini/v1beta/models/m-messages:generateContent", {"contents": [{"parts": [{"text": "#do say Hi"}]}]}),
+    ],
+)
+async def test_each_api_has_a_base_url_of_its_own(bench: WireBench, path: str, body: dict[str, Any]) -> None:
+    """For clients that take a base URL and put their own paths behind it, as the README says."""
+    answer = await bench.plane.post(path, body)
+
+    assert answer.status_code == 200, answer.text
+    assert '"Hi"' in answer.text
