@@ -10,7 +10,6 @@ import faulthandler
 import multiprocessing
 import os
 import re
-import resource
 import sys
 import time
 import traceback
@@ -24,6 +23,7 @@ from typing import Final
 import msgspec
 
 from fuzz.targets import TARGETS, Target
+from support.memory import peak_bytes
 
 WORKERS: Final = min(os.cpu_count() or 1, 4)
 BATCH: Final = 500
@@ -98,7 +98,7 @@ def _batch(work: tuple[int, str, int, int]) -> Done:
             findings.append(Finding(name, number, outcome, data))
         outcomes[outcome if not outcome.startswith("!") else "broken promise"] += 1
     faulthandler.cancel_dump_traceback_later()
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    rss = peak_bytes() // 1024**2
     return Done(name, outcomes, tuple(findings[:20]), slowest * 1000, memory, size, rss)
 
 

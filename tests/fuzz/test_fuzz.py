@@ -6,6 +6,7 @@ from random import Random
 
 from fuzz.run import MOST_RSS_MIB, Finding, attempt, described, made, run, table
 from fuzz.targets import TARGETS, Target
+from support.memory import peak_bytes
 
 INPUTS = int(os.environ.get("SLUICE_FUZZ_INPUTS", "1000000"))
 SEED = int(os.environ.get("SLUICE_FUZZ_SEED", "1"))
@@ -21,6 +22,14 @@ def test_a_million_inputs_break_no_promise(figure: Callable[[str, object], None]
     assert max(each.rss_mib for each in done) < MOST_RSS_MIB
     assert sum(sum(each.outcomes.values()) for each in done) >= INPUTS
     figure("inputs", f"{lines.splitlines()[-1]}")
+
+
+def test_a_worker_tells_its_own_memory() -> None:
+    """The bound is on what decoders need: in a run of all tests, the process that starts the workers has more."""
+    ours = bytearray(2 * MOST_RSS_MIB * 1024**2)
+
+    assert peak_bytes() >= len(ours)
+    assert all(0 < each.rss_mib < MOST_RSS_MIB for each in run(TARGETS["paths"].weight, SEED, only="paths"))
 
 
 def test_every_target_gets_both_what_is_right_and_what_is_wrong() -> None:

@@ -23,6 +23,7 @@ import msgspec
 
 from sluice_contract import codec
 from sluice_contract.snapshot import Snapshot
+from support import memory
 from support.builders import SECRET
 from support.other_time import SHIFT_MS
 from support.plane import free_port
@@ -63,8 +64,7 @@ class Process:
     def peak_bytes(self) -> int:
         """The most that its resident memory has ever been."""
         assert self._running is not None
-        status = Path(f"/proc/{self._running.pid}/status").read_text()
-        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) * 1024
+        return memory.peak_bytes(self._running.pid)
 
     def launch(self) -> None:
         """Start it, again if it ended; what it wrote before is kept."""
