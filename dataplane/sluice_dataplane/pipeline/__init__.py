@@ -26,7 +26,7 @@ from sluice_dataplane.pipeline.authenticate import authenticate
 from sluice_dataplane.pipeline.beside import beside, is_large
 from sluice_dataplane.pipeline.demand import Demands
 from sluice_dataplane.pipeline.dispatch import Dispatched, Dispatcher, NotDispatchedError, RejectedError, media_type
-from sluice_dataplane.pipeline.keep import KEEPING, keeping, kept_plan, where_kept
+from sluice_dataplane.pipeline.keep import keeping, kept_plan, where_kept
 from sluice_dataplane.pipeline.read import read
 from sluice_dataplane.pipeline.relay import Arrayed, NoAnswerError, Relay, StreamEnd, Watch, whole
 from sluice_dataplane.pipeline.resolve import plan_for, resolve
@@ -80,12 +80,9 @@ class Pipeline:
         if exchange.endpoint == "response":
             ask, plan = kept_plan(exchange, principal, ask)
         else:
-            if exchange.endpoint in KEEPING:
-                ask = keeping(exchange, principal, ask)
+            ask = keeping(exchange, principal, ask)
             plan = resolve(exchange.table, principal, ask, draw=parts.draw)
-            if ask.kept is not None:
-                plan = where_kept(plan, ask)
-            plan = parts.dispatcher.available(plan)
+            plan = parts.dispatcher.available(where_kept(plan, ask))
         scan = await beside(size, scan_of, exchange.endpoint, exchange.body) if is_large(size) else None
         call = Call(exchange, principal, ask, now_ms, scan)
         admitted = await self._admission.admit(call, plan, self._plan)

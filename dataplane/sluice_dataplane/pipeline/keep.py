@@ -12,7 +12,7 @@ from sluice_dataplane.dialects.responses import ids
 from sluice_dataplane.errors import InvalidRequestError, UnknownResponseError
 from sluice_dataplane.exchange import Ask, Candidate, Exchange, Keeping, Plan, Principal
 
-KEEPING: Final = frozenset(("responses", "responses_tokens", "responses_compact"))
+_KEEPING: Final = frozenset(("responses", "responses_tokens", "responses_compact"))
 
 
 def kept_plan(exchange: Exchange, principal: Principal, ask: Ask) -> tuple[Ask, Plan]:
@@ -32,12 +32,12 @@ def kept_plan(exchange: Exchange, principal: Principal, ask: Ask) -> tuple[Ask, 
 
 
 def keeping(exchange: Exchange, principal: Principal, ask: Ask) -> Ask:
-    """*ask* with what is needed to give its response an id, and to find the response before it.
+    """*ask*, if it makes a response, with what is needed to give that an id, and to find the response before it.
 
     Raises:
         InvalidRequestError: it goes on from a response that is not this key's, or from what no key can be told by.
     """
-    if exchange.endpoint not in KEEPING:
+    if exchange.endpoint not in _KEEPING:
         return ask
     if ids.names_conversation(exchange.body):
         message = "conversation: there is no such conversation for this key; go on from previous_response_id."
@@ -52,7 +52,7 @@ def keeping(exchange: Exchange, principal: Principal, ask: Ask) -> Ask:
 
 
 def where_kept(plan: Plan, ask: Ask) -> Plan:
-    """*plan*, of the place alone that keeps the response before."""
+    """*plan*; where *ask* goes on from a response, of the place alone that keeps that."""
     if ask.kept is None or not ask.kept.place:
         return plan
     place = ask.kept.place
