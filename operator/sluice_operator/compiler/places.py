@@ -12,8 +12,7 @@ def base_url(account: ProviderAccount, row: Provider) -> str:
         said = row.elsewhere.get(account.location or DEFAULT_LOCATION, row.base_url)
         return _filled(said or "", account)
     whole = account.base_url.rstrip("/")
-    tail = next((tail for tail in row.tails if whole.endswith(tail)), "")
-    return whole.removesuffix(tail)
+    return whole.removesuffix(max(filter(whole.endswith, row.tails), key=len, default=""))
 
 
 def paths(account: ProviderAccount, row: Provider) -> dict[str, str]:

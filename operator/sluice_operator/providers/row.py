@@ -37,7 +37,7 @@ class Provider:
     ``base_url`` None has no default: the spec must name one.  It and ``paths`` may hold parameters of the spec, such
     as ``{region}``; ``{model}``, ``{id}`` and ``{method}`` in a path are the data plane's.  ``paths`` are what is
     spoken, by endpoint, conversations in the order of preference; each is appended to the base URL.  Where the URL
-    that people copy for one of the APIs goes further than that, ``tails`` are what it ends in: they are cut off.
+    that people copy for one of the APIs goes further than that, ``tails`` are what it ends in: the longest is cut off.
 
     ``telemetry`` is OpenTelemetry's ``gen_ai.provider.name``.  ``book`` is the provider's name in the price book; None
     is never looked up there: what runs on one's own machines has no list price.  ``names`` are patterns of models'

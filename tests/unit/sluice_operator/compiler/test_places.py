@@ -3,6 +3,7 @@
 import pytest
 
 from sluice_contract.snapshot import Upstream
+from sluice_operator.providers.table import PROVIDERS
 from unit.sluice_operator.compiler.world import compiled
 
 KEY = "auth: {type: APIKey, apiKey: {secretRef: {name: account, key: token}}}"
@@ -74,6 +75,20 @@ def test_any_url_that_a_provider_names_is_understood(type_: str, url: str, base:
 
     assert found.base_url == base
     assert found.paths["chat"] == f"{'/serving-endpoints' if chat is None else chat}/chat/completions"
+
+
+SUFFIXES = {"chat": "/chat/completions", "responses": "/responses", "messages": "/messages"}
+
+
+@pytest.mark.parametrize("type_", [name for name, row in PROVIDERS.items() if row.base_url and "{" not in row.base_url])
+def test_the_url_of_one_api_is_right_for_all(type_: str) -> None:
+    """The URL below which one API is found leads to all of them, however deep each of them is."""
+    row = PROVIDERS[type_]
+    assert row.base_url is not None
+    for endpoint, suffix in SUFFIXES.items():
+        if endpoint in row.paths:
+            url = row.base_url + row.paths[endpoint].removesuffix(suffix)
+            assert upstream(type_, f"baseURL: {url}").base_url == row.base_url, url
 
 
 @pytest.mark.parametrize("url", ["https://llm.example.com/anthropic", "https://llm.example.com/anthropic/v1"])
