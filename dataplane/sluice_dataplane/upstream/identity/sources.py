@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from sluice_contract.snapshot import Identity, Upstream
 from sluice_dataplane.upstream.identity.asking import Asker
-from sluice_dataplane.upstream.identity.aws import AssumedRole, Keys, PodIdentity, Static, WebIdentity, region
+from sluice_dataplane.upstream.identity.aws import AssumedRole, Keys, PodIdentity, Static, WebIdentity, region, sts_url
 from sluice_dataplane.upstream.identity.azure import ClientSecret, WorkloadIdentity
 from sluice_dataplane.upstream.identity.gcp import Metadata, ServiceAccount
 from sluice_dataplane.upstream.identity.gcp_federation import Federation
@@ -97,6 +97,8 @@ class Sources:
             if params.source == "WebIdentity":
                 return WebIdentity(asker, params, self._pod, self._wall_s)
             base = PodIdentity(self._metadata_asker(upstream), self._pod, self._wall_s)
+            if params.role_arn:
+                check_shown_to(sts_url(params, self._pod), "AWS tokens", self._pod.trusted)
         if not params.role_arn:
             return base
         return AssumedRole(asker, params, self._pod, base, self._wall_s)

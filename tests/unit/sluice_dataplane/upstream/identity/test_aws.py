@@ -78,6 +78,7 @@ async def test_the_pods_own_token_goes_to_trusted_services_alone(
     ("name", "models"),
     [
         ("aws-web-identity", "https://bedrock-runtime.us-east-1.amazonaws.com"),
+        ("aws-pod-identity-role", "https://bedrock-runtime.us-east-1.amazonaws.com"),
         ("gcp-federation", "https://us-central1-aiplatform.googleapis.com/v1"),
         ("azure-workload-identity", "https://r.openai.azure.com/openai/v1"),
     ],
