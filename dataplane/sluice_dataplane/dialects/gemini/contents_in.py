@@ -5,7 +5,8 @@ its function that has none yet.
 Source: Google's reference of ``Content``, ``Part``, ``FunctionCall`` and ``FunctionResponse``.
 """
 
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from sluice_dataplane.dialects.conversation import (
@@ -52,12 +53,9 @@ def read_contents(body: Fields) -> tuple[Turn, ...]:
         role = _ROLES.get(content.text("role").lower())
         if role is None:
             raise FieldError(content.place("role"), "must be user or model")
-        parts: list[Part] = []
-        for part in content.many("parts"):
-            for read in _read_part(part, calls):
-                _append(parts, read)
+        parts = _joined(read for part in content.many("parts") for read in _read_part(part, calls))
         if parts:
-            turns.append(Turn(role=role, parts=tuple(parts)))
+            turns.append(Turn(role=role, parts=parts))
     return tuple(turns)
 
 
@@ -73,12 +71,19 @@ def code_text(code: str, language: str = "") -> str:
     return f"```{language.lower()}\n{code}\n```"
 
 
-def _append(parts: list[Part], part: Part) -> None:
-    last = parts[-1] if parts else None
-    if isinstance(part, Thinking) and isinstance(last, Thinking) and is_open(last) and not part.redacted:
-        parts[-1] = joined(last, part)
-    else:
-        parts.append(part)
+def _joined(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """*parts*, the pieces of each thought as one: all at once, for there may be very many."""
+    found: list[Part] = []
+    pieces: list[Thinking] = []  # of one thought, not in *found* yet
+    for part in parts:
+        if pieces and not (isinstance(part, Thinking) and is_open(pieces[-1]) and not part.redacted):
+            found.append(joined(pieces))
+            pieces = []
+        if isinstance(part, Thinking):
+            pieces.append(part)
+        else:
+            found.append(part)
+    return (*found, joined(pieces)) if pieces else tuple(found)
 
 
 class _Calls:
@@ -88,23 +93,22 @@ class _Calls:
 
     def __init__(self) -> None:
         self._count = 0
-        self._waiting: dict[str, deque[str]] = defaultdict(deque)
+        self._waiting: dict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)  # by their function's name
 
     def called(self, id_: str, name: str) -> str:
         """The id of a call."""
         id_ = id_ or f"call_{self._count}"
         self._count += 1
-        self._waiting[name].append(id_)
+        self._waiting[name][id_] = None
         return id_
 
     def answered(self, id_: str, name: str) -> str:
         """The id of the call that a result is for."""
         waiting = self._waiting[name]
         if id_:
-            if id_ in waiting:
-                waiting.remove(id_)
+            waiting.pop(id_, None)
             return id_
-        return waiting.popleft() if waiting else f"call_{name}"
+        return waiting.popitem(last=False)[0] if waiting else f"call_{name}"
 
 
 def _read_part(part: Fields, calls: _Calls) -> list[Part]:

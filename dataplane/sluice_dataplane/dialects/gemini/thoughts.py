@@ -8,7 +8,7 @@ not make itself).
 """
 
 import base64
-import binascii
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -36,7 +36,7 @@ def thought_of(text: str, signature: str, at: str = "") -> Thinking:
     if signature.startswith(_OURS):
         try:
             carried = _carried.decode(base64.b64decode(signature.translate(_URL_SAFE), validate=True))
-        except (msgspec.DecodeError, binascii.Error, ValueError):
+        except (ValueError, RecursionError):
             return Thinking(text=text, origin=ORIGIN, at=at)
         return Thinking(
             text=text,
@@ -72,9 +72,9 @@ def part_of(thought: Thinking) -> dict[str, Any] | None:
     return part
 
 
-def joined(earlier: Thinking, later: Thinking) -> Thinking:
-    """One thought of two that follow each other: streamed ones come in pieces, the signature with the last."""
-    return msgspec.structs.replace(later, text=earlier.text + later.text, at=earlier.at)
+def joined(pieces: Sequence[Thinking]) -> Thinking:
+    """One thought of *pieces* that follow each other: streamed ones come so, the signature with the last."""
+    return msgspec.structs.replace(pieces[-1], text="".join([each.text for each in pieces]), at=pieces[0].at)
 
 
 def is_open(thought: Thinking) -> bool:

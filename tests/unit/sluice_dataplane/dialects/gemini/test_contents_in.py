@@ -1,6 +1,7 @@
 """Gemini's contents as turns; the goldens hold the usual ones."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from sluice_dataplane.dialects.conversation import Text, Thinking, ToolCall, Too
 from sluice_dataplane.dialects.gemini.contents_in import read_contents, read_system
 from sluice_dataplane.dialects.gemini.fields import FieldError, Fields
 from sluice_dataplane.errors import InvalidRequestError
+
+MANY = 40_000
+SECONDS = 5  # of a processor; what took time in proportion to the square of its size took many times that
 
 
 def turns(*contents: Any) -> tuple[Turn, ...]:
@@ -75,6 +79,29 @@ def test_pieces_of_a_thought_are_one_until_it_is_signed() -> None:
         ("ab", "c2ln"),
         ("c", ""),
     ]
+
+
+def test_many_pieces_of_a_thought_are_joined_at_once() -> None:
+    """Not one by one to all that went before."""
+    piece = {"text": "x" * 150, "thought": True}
+    began = time.process_time()
+    (thought,) = said(*[piece] * MANY * 2).parts
+
+    assert isinstance(thought, Thinking)
+    assert len(thought.text) == 150 * MANY * 2
+    assert time.process_time() - began < SECONDS
+
+
+def test_many_results_find_their_calls_in_any_order() -> None:
+    """The one that is answered last is not searched for among all the others."""
+    ids = [f"c{number}" for number in range(MANY)]
+    calls = [{"functionCall": {"id": each, "name": "f"}} for each in ids]
+    results = [{"functionResponse": {"id": each, "name": "f"}} for each in reversed(ids)]
+    began = time.process_time()
+    _, answered = turns({"role": "model", "parts": calls}, {"parts": results})
+
+    assert [part.call_id for part in answered.parts if isinstance(part, ToolResult)] == ids[::-1]
+    assert time.process_time() - began < SECONDS
 
 
 def test_a_part_with_nothing_in_it_is_nothing() -> None:

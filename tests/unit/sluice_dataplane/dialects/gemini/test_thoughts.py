@@ -41,6 +41,14 @@ def test_a_thought_is_a_part_if_there_is_anything_to_it(thought: Thinking, part:
     assert part_of(thought) == part
 
 
+@pytest.mark.parametrize("inner", [b',"x":' + b"[" * 100_000, b',"signature":"\xff"', b',"id":1'])
+def test_a_proof_that_only_looks_like_ours_is_none(inner: bytes) -> None:
+    """Also one that is nested deeper than anybody reads: a client may send what it likes."""
+    forged = base64.b64encode(b'{"origin":"chat"' + inner + b"}").decode()
+
+    assert thought_of("t", forged) == Thinking(text="t", origin="gemini")
+
+
 @given(st.text())
 def test_no_signature_breaks_it(text: str) -> None:
     """Also none that looks like ours."""
