@@ -70,7 +70,7 @@ class Bench:
 
     async def headers(self, upstream: Upstream, credential: str | None = None) -> Headers:
         """What is added to a request now."""
-        return await self.identities.headers(upstream, REQUEST, credential)
+        return (await self.identities.prove(upstream, REQUEST, credential)).headers
 
     async def call(self, upstream: Upstream, credential: str | None = None, body: bytes = REQUEST.body) -> int:
         """The status of one call, from beginning to end."""

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,7 +12,7 @@ from sluice_contract.snapshot import Upstream
 from sluice_dataplane.exchange import Headers, UpstreamRequest
 from sluice_dataplane.upstream.identity.answers import assumed_keys_of, container_keys_of, signing_keys
 from sluice_dataplane.upstream.identity.asking import Asker, split
-from sluice_dataplane.upstream.identity.grants import Grant, IdentityFailedError, SigningKeys
+from sluice_dataplane.upstream.identity.grants import Grant, IdentityFailedError, SigningKeys, Source
 from sluice_dataplane.upstream.identity.params import AwsParams, document
 from sluice_dataplane.upstream.identity.pod import Pod
 from sluice_dataplane.upstream.identity.signing import signed_headers
@@ -39,14 +39,6 @@ class StaticKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
     def __repr__(self) -> str:
         return "StaticKeys(redacted)"
-
-
-class Keys(Protocol):
-    """Where keys come from."""
-
-    async def fetch(self) -> Grant:
-        """See Source."""
-        ...
 
 
 class Static:
@@ -102,7 +94,7 @@ class PodIdentity:
 class AssumedRole:
     """A role taken on with the keys of *base*."""
 
-    def __init__(self, asker: Asker, params: AwsParams, pod: Pod, base: Keys, wall_s: Callable[[], float]) -> None:
+    def __init__(self, asker: Asker, params: AwsParams, pod: Pod, base: Source, wall_s: Callable[[], float]) -> None:
         self._asker = asker
         self._base = base
         self._wall_s = wall_s

@@ -1,4 +1,6 @@
-"""What proves who we are, as it was fetched: a token, or keys that requests are signed with.  Values; no I/O."""
+"""What proves who we are, as it was fetched: a token, or keys that requests are signed with; and what fetches it."""
+
+from typing import Protocol
 
 import msgspec
 
@@ -32,3 +34,15 @@ class Grant(msgspec.Struct, frozen=True):
 
     what: Bearer | SigningKeys
     lives_s: float | None = None
+
+
+class Source(Protocol):
+    """Fetches what proves who we are."""
+
+    async def fetch(self) -> Grant:
+        """A new one each time.
+
+        Raises:
+            IdentityFailedError: there is none.
+        """
+        ...

@@ -11,11 +11,11 @@ import msgspec
 from sluice_contract.snapshot import Identity, Upstream
 from sluice_dataplane.exchange import Headers, UpstreamRequest
 from sluice_dataplane.upstream.head import refused
-from sluice_dataplane.upstream.identity.grants import Bearer, Grant, IdentityFailedError
+from sluice_dataplane.upstream.identity.grants import Bearer, Grant, IdentityFailedError, Source
 from sluice_dataplane.upstream.identity.keeper import Keeper
 from sluice_dataplane.upstream.identity.signing import signed_headers
 from sluice_dataplane.upstream.identity.sigv4 import Scope
-from sluice_dataplane.upstream.identity.sources import Source, Sources
+from sluice_dataplane.upstream.identity.sources import Sources
 
 MAX_KEPT: Final = 1024  # identities; the oldest of more are forgotten, and fetched anew if they are still used
 WAIT_S: Final = 15.0  # at most, for a grant that is being fetched
@@ -101,16 +101,10 @@ class Identities:
         """Drop the connections that are nobody else's."""
         await self._sources.close()
 
-    async def headers(
-        self, upstream: Upstream, request: UpstreamRequest, credential: str | None, *, wait_s: float = WAIT_S
-    ) -> Headers:
-        """What is added to *request* so that *upstream*, which has an identity, knows us; see :meth:`prove`."""
-        return (await self.prove(upstream, request, credential, wait_s=wait_s)).headers
-
     async def prove(
         self, upstream: Upstream, request: UpstreamRequest, credential: str | None, *, wait_s: float = WAIT_S
     ) -> Proof:
-        """The same, with the grant it is made of.
+        """What is added to *request* so that *upstream*, which has an identity, knows us.
 
         Raises:
             AttemptFailedError: there is nothing to prove it with, nor was in *wait_s*; nothing was sent upstream.

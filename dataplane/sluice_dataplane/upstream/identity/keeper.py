@@ -6,8 +6,7 @@ Pure over times passed in (monotonic seconds); fetches through its source only w
 from collections.abc import Callable
 from typing import Final
 
-from sluice_dataplane.upstream.identity.grants import Grant, IdentityFailedError
-from sluice_dataplane.upstream.identity.sources import Source
+from sluice_dataplane.upstream.identity.grants import Grant, IdentityFailedError, Source
 
 DUE_SHARE: Final = 0.8  # of its life, after which a grant is fetched anew …
 DUE_BEFORE_S: Final = 300.0  # … or so long before its end, whichever is later

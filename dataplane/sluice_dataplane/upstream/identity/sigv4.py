@@ -7,36 +7,18 @@ import hashlib
 import hmac
 from datetime import UTC, datetime
 from posixpath import normpath
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from sluice_dataplane.exchange import Headers
+from sluice_dataplane.upstream.identity.grants import SigningKeys
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-._~"
 # Besides Amazon's own.  What else is sent may be changed on its way, and is not signed.
 _SIGNED: Final = ("content-type", "host")
-
-
-class Keys(Protocol):
-    """Whose signature it is; ``session_token`` is "" for keys that do not expire."""
-
-    @property
-    def access_key_id(self) -> str:
-        """It goes over the wire."""
-        ...
-
-    @property
-    def secret_access_key(self) -> str:
-        """It does not."""
-        ...
-
-    @property
-    def session_token(self) -> str:
-        """It goes over the wire, signed."""
-        ...
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -59,7 +41,7 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def sign(call: Call, keys: Keys, scope: Scope, *, at_ms: int) -> Headers:
+def sign(call: Call, keys: SigningKeys, scope: Scope, *, at_ms: int) -> Headers:
     """The headers that *call* needs besides its own to be *keys*' at *at_ms*, milliseconds since 1970.
 
     They hold for a quarter of an hour, for these bytes only.
@@ -117,7 +99,7 @@ def _signed_headers(call: Call, added: Headers) -> dict[str, str]:
     return {name: ",".join(values[name]) for name in sorted(values)}
 
 
-def _day_key(keys: Keys, scope: Scope, day: str) -> bytes:
+def _day_key(keys: SigningKeys, scope: Scope, day: str) -> bytes:
     key = ("AWS4" + keys.secret_access_key).encode()
     for part in (day, scope.region, scope.service, "aws4_request"):
         key = _hmac(key, part)

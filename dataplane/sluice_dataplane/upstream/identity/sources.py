@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from sluice_contract.snapshot import Identity, Upstream
 from sluice_dataplane.upstream.identity.asking import Asker
-from sluice_dataplane.upstream.identity.aws import AssumedRole, Keys, PodIdentity, Static, WebIdentity, region, sts_url
+from sluice_dataplane.upstream.identity.aws import AssumedRole, PodIdentity, Static, WebIdentity, region, sts_url
 from sluice_dataplane.upstream.identity.azure import ClientSecret, WorkloadIdentity
 from sluice_dataplane.upstream.identity.gcp import Metadata, ServiceAccount
 from sluice_dataplane.upstream.identity.gcp_federation import Federation
-from sluice_dataplane.upstream.identity.grants import Grant, IdentityFailedError
+from sluice_dataplane.upstream.identity.grants import IdentityFailedError, Source
 from sluice_dataplane.upstream.identity.oauth2 import ClientCredentials
 from sluice_dataplane.upstream.identity.params import (
     AwsParams,
@@ -27,18 +27,6 @@ from sluice_dataplane.upstream.seam import Upstreams
 
 _SERVICE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _MODELS: Final[dict[str, Purpose]] = {"AWS": "AWS models", "GCP": "GCP models", "AzureAD": "AzureAD models"}
-
-
-class Source(Protocol):
-    """Fetches what proves who we are."""
-
-    async def fetch(self) -> Grant:
-        """A new one each time.
-
-        Raises:
-            IdentityFailedError: there is none.
-        """
-        ...
 
 
 class Sources:
@@ -91,7 +79,7 @@ class Sources:
 
     def _aws(self, upstream: Upstream, asker: Asker, params: AwsParams, credential: str | None) -> Source:
         if params.source == "Static":
-            base: Keys = Static(credential)
+            base: Source = Static(credential)
         else:
             self._check_models(upstream, "AWS")
             if params.source == "WebIdentity":

@@ -6,21 +6,17 @@ import msgspec
 import pytest
 
 from sluice_dataplane.exchange import Headers
+from sluice_dataplane.upstream.identity.grants import SigningKeys
 from sluice_dataplane.upstream.identity.sigv4 import Call, Scope, canonical_path, canonical_query, sign
 
 SUITE_MS: Final = 1_440_938_160_000  # 2015-08-30T12:36:00Z
 CONVERSE_MS: Final = 1_764_072_000_000  # 2025-11-25T12:00:00Z
 SUITE: Final = Scope("us-east-1", "service")
 BEDROCK: Final = Scope("us-east-1", "bedrock")
+KEYS: Final = SigningKeys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 HOST: Final = "example.amazonaws.com"
 RUNTIME: Final = "bedrock-runtime.us-east-1.amazonaws.com"
 JSON: Final[Headers] = (("content-type", "application/json"),)
-
-
-class _Keys(msgspec.Struct, frozen=True):
-    access_key_id: str = "AKIDEXAMPLE"
-    secret_access_key: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-    session_token: str = ""
 
 
 def _signature(headers: Headers) -> tuple[str, str]:
@@ -91,7 +87,7 @@ def _get(target: str, headers: Headers = ()) -> Call:
 )
 def test_signatures_are_those_of_the_suite(call: Call, names: str, expected: str) -> None:
     """Path, query, headers and body count as they do in AWS's test suite."""
-    assert _signature(sign(call, _Keys(), SUITE, at_ms=SUITE_MS)) == (names, expected)
+    assert _signature(sign(call, KEYS, SUITE, at_ms=SUITE_MS)) == (names, expected)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +109,12 @@ def test_names_of_models_are_signed_as_they_are_sent(target: str, expected: str)
     body = b'{"messages":[]}' if "anthropic" in target else b"{}"
     call = Call("POST", RUNTIME, target, JSON, body)
 
-    assert _signature(sign(call, _Keys(), BEDROCK, at_ms=CONVERSE_MS)) == ("content-type;host;x-amz-date", expected)
+    assert _signature(sign(call, KEYS, BEDROCK, at_ms=CONVERSE_MS)) == ("content-type;host;x-amz-date", expected)
 
 
 def test_a_session_token_is_sent_and_signed() -> None:
     """Keys that expire prove themselves with their token; parts of a second do not count."""
-    keys = _Keys(session_token="IQoJb3JpZ2luX2VjEXAMPLE+/==")
+    keys = msgspec.structs.replace(KEYS, session_token="IQoJb3JpZ2luX2VjEXAMPLE+/==")
     body = '{"messages":[{"role":"user","content":[{"text":"é"}]}]}'.encode()
     target = "/model/eu.anthropic.claude-opus-4-5-20251101-v1%3A0/converse-stream"
     call = Call("POST", "bedrock-runtime.eu-west-1.amazonaws.com", target, JSON, body)
@@ -138,7 +134,7 @@ def test_a_port_is_part_of_the_host() -> None:
     """The host is signed as it is sent."""
     call = Call("POST", "127.0.0.1:8443", "/model/x/converse", JSON, b"{}")
 
-    _, signature = _signature(sign(call, _Keys(), BEDROCK, at_ms=CONVERSE_MS))
+    _, signature = _signature(sign(call, KEYS, BEDROCK, at_ms=CONVERSE_MS))
 
     assert signature == "728c84313f36f7e41fad857dd2255af8f6ea263e6cded5a00c860001706640fc"
 
@@ -149,7 +145,7 @@ def test_what_may_change_on_its_way_is_not_signed() -> None:
     earlier: Headers = (("host", "other"), ("x-amz-date", "1"), ("authorization", "old"), ("user-agent", "u"))
     more = msgspec.structs.replace(plain, headers=(*JSON, *earlier, ("traceparent", "t")))
 
-    assert sign(more, _Keys(), BEDROCK, at_ms=1) == sign(plain, _Keys(), BEDROCK, at_ms=1)
+    assert sign(more, KEYS, BEDROCK, at_ms=1) == sign(plain, KEYS, BEDROCK, at_ms=1)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,6 @@ async def test_a_credential_itself_is_never_sent_to_the_provider(bench: Bench, t
     assert [secret for secret in (CLIENT_SECRET, "PRIVATE KEY", "EXAMPLEKEY", "projected") if secret in sent] == []
 
 
-NO_KEY = '{"client_email":"a","private_key":"secret-thing"}'
 BROKEN = {
     "unknown-parameter": ("OAuth2", {"tokenURL": "{url}", "clientID": "c", "x": "y"}, "s", "unknown field `x`"),
     "missing-parameter": ("OAuth2", {"clientID": "c"}, "s", "missing required field `tokenURL`"),
