@@ -101,6 +101,12 @@ def _first(body: bytes) -> int:
     return at
 
 
+def _mark(body: bytes) -> bytes:
+    """What stands before each part of a form that was read before: its first line."""
+    start = _first(body)
+    return body[start : body.find(b"\r\n", start)]
+
+
 def text_of(body: bytes, fields: tuple[Field, ...], name: str) -> str | None:
     """What stands in the field *name*; None if there is none.
 
@@ -123,9 +129,7 @@ def text_of(body: bytes, fields: tuple[Field, ...], name: str) -> str | None:
 
 def content_type_of(body: bytes) -> str:
     """The content type of a form that was read before: its boundary is on its first line."""
-    start = _first(body) + 2
-    mark = body[start : body.find(b"\r\n", start)].decode("latin-1")
-    return f'multipart/form-data; boundary="{mark}"'
+    return f'multipart/form-data; boundary="{_mark(body)[2:].decode("latin-1")}"'
 
 
 def with_model(body: bytes, model: str) -> bytes:
@@ -137,9 +141,12 @@ def with_model(body: bytes, model: str) -> bytes:
             done = field.end
     if not out:
         start = _first(body)
-        mark = body[start : body.find(b"\r\n", start)]
         out.append(
-            body[:start] + mark + b'\r\ncontent-disposition: form-data; name="model"\r\n\r\n' + model.encode() + b"\r\n"
+            body[:start]
+            + _mark(body)
+            + b'\r\ncontent-disposition: form-data; name="model"\r\n\r\n'
+            + model.encode()
+            + b"\r\n"
         )
         done = start
     return b"".join((*out, body[done:]))

@@ -21,6 +21,7 @@ from sluice_dataplane.exchange import Ask, Exchange
 # Of one image at most: OpenAI's largest in high quality is 6,240, each of up to three partial ones 100 more.
 MOST_IMAGE_TOKENS: Final = 8_192
 MAX_IMAGES: Final = 10
+MAX_DIGITS: Final = 9  # of a number in a form
 _PICTURES: Final = ("image", "image[]", "mask")
 _USUAL_MODEL: Final = "dall-e-2"  # where a request names none, by the API reference
 
@@ -50,7 +51,7 @@ class _Forms(PassedWire):
         body = exchange.body
         fields = fields_of(body, exchange.route.content_type)
         count = text_of(body, fields, "n")
-        if count is not None and not (count.isascii() and count.isdigit()):
+        if count is not None and not (count.isascii() and count.isdigit() and len(count) <= MAX_DIGITS):
             raise InvalidRequestError("n: should be a number.", param="n")
         return _ask(
             text_of(body, fields, "model"),

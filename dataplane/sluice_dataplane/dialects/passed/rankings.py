@@ -11,7 +11,7 @@ from sluice_dataplane.dialects.openai.fields import read_ask, request_body
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.passed.wire import PassedWire
 from sluice_dataplane.dialects.seam import Edit, Wire
-from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, said, starts
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, members, said, starts
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange
 
@@ -43,7 +43,6 @@ class _Ranking(msgspec.Struct, gc=False):
 
 
 _ranking: Final = msgspec.json.Decoder(_Ranking)
-_document: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class _Rerank(_Ranked):
@@ -63,7 +62,7 @@ class _Rerank(_Ranked):
 
 def _is_picture(document: msgspec.Raw) -> bool:
     """Whether *document* may hold something besides text: one of Jina's pictures, or parts as in a chat."""
-    return starts(document, b"{") and not {"image", "image_url", "content"}.isdisjoint(_document.decode(document))
+    return starts(document, b"{") and not {"image", "image_url", "content"}.isdisjoint(members.decode(document))
 
 
 MODERATIONS: Final[Wire] = _Ranked("moderations", "moderation", usual=_USUAL_MODERATION)

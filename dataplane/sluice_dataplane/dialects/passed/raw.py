@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.passed import usage
 from sluice_dataplane.dialects.seam import Tally
@@ -10,7 +9,6 @@ from sluice_dataplane.exchange import Reported
 
 END: Final = "end"  # the event of the frame that stands for the end of the body
 MAX_LOOKED_BYTES: Final = 1024 * 1024  # of an answer's beginning, that usage is looked for in
-NOTHING: Final = Reported(TokenUsage())
 
 
 class RawFramer:

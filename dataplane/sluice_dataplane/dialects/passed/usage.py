@@ -11,12 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.values import MAX_TOKENS, UNREADABLE, within
+from sluice_dataplane.dialects.values import ABSENT, MAX_TOKENS, UNREADABLE, members, said, within
 from sluice_dataplane.exchange import Reported
 
 TOKENS_PER_SECOND: Final = 10  # of sound, where a provider bills by time: as many as OpenAI counts where it counts them
 _MOST_SECONDS: Final = 10**6
-_ABSENT: Final = msgspec.Raw()
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -27,7 +26,7 @@ class _Details(msgspec.Struct, gc=False):
 
 class _Usage(msgspec.Struct, gc=False):
     type: str | None = None
-    seconds: msgspec.Raw = _ABSENT
+    seconds: msgspec.Raw = ABSENT
     input_tokens: int | None = None
     prompt_tokens: int | None = None
     output_tokens: int | None = None
@@ -39,7 +38,7 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 class _Counted(msgspec.Struct, gc=False):
-    input_tokens: msgspec.Raw = _ABSENT
+    input_tokens: msgspec.Raw = ABSENT
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -50,18 +49,18 @@ class _Meta(msgspec.Struct, gc=False):
 class _Answer(msgspec.Struct, gc=False):
     usage: _Usage | None = None
     meta: _Meta | None = None
-    duration: msgspec.Raw = _ABSENT
+    duration: msgspec.Raw = ABSENT
     error: Any = None
 
 
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
-    usage: _Usage | None = None
+    usage: msgspec.Raw = ABSENT
 
 
 _answer: Final = msgspec.json.Decoder(_Answer)
 _event: Final = msgspec.json.Decoder(_Event)
-_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_usage: Final = msgspec.json.Decoder(_Usage)
 _NO_DETAILS: Final = _Details()
 
 
@@ -91,17 +90,22 @@ def _answer_of(body: bytes) -> _Answer | None:
     try:
         return _answer.decode(body)
     except msgspec.ValidationError:
-        _object.decode(body)
+        members.decode(body)
         return None
 
 
 def event_usage(data: bytes) -> tuple[str, Reported | None]:
-    """The type of a streamed event, and the usage it reports."""
+    """The type of a streamed event, and the usage it reports; None if nothing that makes sense."""
     try:
         event = _event.decode(data)
     except UNREADABLE:
         return "", None
-    return event.type, None if event.usage is None else _reported(event.usage)
+    if not said(event.usage):
+        return event.type, None
+    try:
+        return event.type, _reported(_usage.decode(event.usage))
+    except UNREADABLE:
+        return event.type, None
 
 
 def _reported(usage: _Usage) -> Reported | None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from sluice_dataplane.dialects.frames import Frame, Framer
 from sluice_dataplane.dialects.openai.usage import is_error
+from sluice_dataplane.dialects.openai.wire import DONE
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.passed import usage
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher
@@ -59,7 +60,7 @@ class PassedWire(ABC):
         return picture_framer()
 
     def watcher(self, tally: Tally, *, keep_usage: bool) -> Watcher:  # noqa: ARG002  usage is never kept back here
-        """Reads events whose type ends in ``.done`` or ``.completed``."""
+        """Reads events whose type ends in ``.done`` or ``.completed``; some servers end with ``[DONE]`` as chats do."""
         return _EventWatcher(tally)
 
     def error_body(self, error: GatewayError, request_id: str) -> bytes:
@@ -79,13 +80,18 @@ class _EventWatcher:
         self._tally = tally
 
     def passes(self, frame: Frame) -> bool:
-        if frame.data is not None:
-            kind, reported = usage.event_usage(frame.data)
-            if reported is not None:
-                self._tally.reported = reported
-            self.ended = self.ended or kind.endswith(_ENDS)
-            if kind == "error" or (not kind and is_error(frame.data)):
-                self.failed = True
-            else:
-                self._tally.saw_event(len(frame.data))
+        data = frame.data
+        if data is None:
+            return True
+        if data == DONE:
+            self.ended = True
+            return True
+        kind, reported = usage.event_usage(data)
+        if reported is not None:
+            self._tally.reported = reported
+        self.ended = self.ended or kind.endswith(_ENDS)
+        if kind == "error" or (not kind and is_error(data)):
+            self.failed = True
+        else:
+            self._tally.saw_event(len(data))
         return True

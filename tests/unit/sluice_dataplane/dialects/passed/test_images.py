@@ -44,10 +44,11 @@ def test_what_cannot_be_is_a_400_that_names_the_field(fields: dict[str, Any]) ->
     assert caught.value.param == next(iter(fields))
 
 
-def test_a_forms_number_must_be_one() -> None:
-    """``n`` of a form is text; it must read as a number."""
+@pytest.mark.parametrize("number", ["two", "", "-1", "1.0", "²", "1" * 5_000])
+def test_a_forms_number_must_be_one(number: str) -> None:
+    """``n`` of a form is text; it must read as a number, and none of thousands of digits does."""
     with pytest.raises(InvalidRequestError) as caught:
-        IMAGE_EDITS.read_ask(edit(n="two"))
+        IMAGE_EDITS.read_ask(edit(n=number))
 
     assert caught.value.param == "n"
 

@@ -79,6 +79,15 @@ def test_an_event_tells_its_type_and_usage() -> None:
     assert event_usage(b"[DONE]") == ("", None)
 
 
+def test_figures_that_make_no_sense_do_not_hide_what_an_event_is() -> None:
+    """The answer is whole all the same."""
+    assert event_usage(b'{"type":"transcript.text.done","usage":{"input_tokens":"3"}}') == (
+        "transcript.text.done",
+        None,
+    )
+    assert event_usage(b'{"type":"transcript.text.done","usage":null}') == ("transcript.text.done", None)
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

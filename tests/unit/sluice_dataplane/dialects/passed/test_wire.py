@@ -24,6 +24,17 @@ def test_a_streams_last_event_tells_its_usage(kind: str) -> None:
     assert meter.usage() == TokenUsage(input=4, output=9)
 
 
+def test_a_stream_ends_as_a_chat_does_with_servers_that_have_only_its_events() -> None:
+    """Transcripts of vLLM come in chunks without a type, and ``[DONE]`` after them."""
+    chunk = b'data: {"object":"transcription.chunk","choices":[{"delta":{"content":"hello"}}]}\n\n'
+    flow = Passing(TRANSCRIPTIONS, Meter(input_tokens=100), keep_usage=False)
+    flow.feed(chunk)
+
+    assert not flow.ended
+    assert flow.feed(b"data: [DONE]\n\n") == b"data: [DONE]\n\n"
+    assert flow.finish() == (b"", True)
+
+
 def test_a_stream_that_breaks_is_told_by_an_event() -> None:
     """In the form that all of OpenAI's clients read; before its end it is not whole."""
     flow = Passing(IMAGES, Meter(input_tokens=1), keep_usage=False)
