@@ -4,6 +4,7 @@ Such a tool becomes a function of one text, ``input``; a call of it becomes plai
 such as Codex edit files with one, and could not work without.
 """
 
+from io import StringIO
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from sluice_dataplane.dialects.frames import Frame, FramingError
 from sluice_dataplane.dialects.seam import Reader
 from sluice_dataplane.dialects.values import UNREADABLE
 
-MAX_INPUT_CHARS: Final = 16 * 1024 * 1024  # of one call; it is held back until it is whole
+MAX_INPUT_CHARS: Final = 16 * 1024 * 1024  # of all calls that are open; each is held back until it is whole
 SCHEMA: Final = msgspec.Raw(
     b'{"type":"object","properties":{"input":{"type":"string","description":"The whole input, as plain text."}},'
     b'"required":["input"],"additionalProperties":false}'
@@ -101,18 +102,19 @@ def _text_of(arguments: str) -> str:
 class FreeingReader:
     """What *reader* reads, with calls of the tools in *names* as plain text, each told at once when it is whole."""
 
-    __slots__ = ("_names", "_open", "_reader")
+    __slots__ = ("_held_chars", "_names", "_open", "_reader")
 
     def __init__(self, reader: Reader, names: frozenset[str]) -> None:
         self._reader = reader
         self._names = names
-        self._open: dict[tuple[int, int], list[str]] = {}
+        self._open: dict[tuple[int, int], StringIO] = {}
+        self._held_chars = 0
 
     def feed(self, frame: Frame) -> list[Event]:
         """See the seam.
 
         Raises:
-            FramingError: as the reader does, or an input is over MAX_INPUT_CHARS.
+            FramingError: as the reader does, or the inputs of open calls are over MAX_INPUT_CHARS.
         """
         return self._freed(self._reader.feed(frame))
 
@@ -124,23 +126,23 @@ class FreeingReader:
         out: list[Event] = []
         for event in events:
             if isinstance(event, PartBegan) and isinstance(event.part, ToolCall) and event.part.name in self._names:
-                self._open[event.choice, event.index] = [event.part.arguments]
+                held = self._open[event.choice, event.index] = StringIO()
+                self._hold(held, event.part.arguments)
                 out.append(
                     msgspec.structs.replace(event, part=msgspec.structs.replace(event.part, free=True, arguments=""))
                 )
             elif isinstance(event, Delta) and (event.choice, event.index) in self._open:
-                self._keep(self._open[event.choice, event.index], event.text)
+                self._hold(self._open[event.choice, event.index], event.text)
             else:
                 if isinstance(event, PartEnded) and (event.choice, event.index) in self._open:
-                    text = _text_of("".join(self._open.pop((event.choice, event.index))))
-                    out.append(Delta(index=event.index, choice=event.choice, text=text))
+                    arguments = self._open.pop((event.choice, event.index)).getvalue()
+                    self._held_chars -= len(arguments)
+                    out.append(Delta(index=event.index, choice=event.choice, text=_text_of(arguments)))
                 out.append(event)
         return out
 
-    def _keep(self, parts: list[str], text: str) -> None:
-        parts.append(text)
-        if len(parts) % 256 == 0 or len(text) > MAX_INPUT_CHARS // 256:
-            whole = "".join(parts)
-            if len(whole) > MAX_INPUT_CHARS:
-                raise FramingError(f"the input of a call is longer than {MAX_INPUT_CHARS} characters")
-            parts[:] = [whole]
+    def _hold(self, held: StringIO, text: str) -> None:
+        self._held_chars += len(text)
+        if self._held_chars > MAX_INPUT_CHARS:
+            raise FramingError(f"the inputs of calls are longer than {MAX_INPUT_CHARS} characters")
+        held.write(text)

@@ -15,7 +15,7 @@ from sluice_dataplane.dialects.conversation import ToolCall
 from sluice_dataplane.dialects.events import Delta, Event, PartBegan, PartEnded
 
 MAX_CALLS: Final = 1024  # of one choice
-MAX_HELD: Final = 64 * 1024  # characters of arguments that come before the name they are for
+MAX_HELD: Final = 64 * 1024  # characters of arguments, of all calls of one choice, that come before their names
 
 
 class CallsError(Exception):
@@ -62,11 +62,11 @@ class Calls:
         if call.part is None:
             call.name = call.name or name
             call.held += arguments
-            if len(call.held) > MAX_HELD:
+            if call.name:
+                return events + self._begin(call, signature_of(piece.extra_content))
+            if sum(len(each.held) for each in self._open) > MAX_HELD:
                 raise CallsError("arguments came without a name")
-            if not call.name:
-                return events
-            return events + self._begin(call, signature_of(piece.extra_content))
+            return events
         if not arguments:
             return events
         if call.closed:

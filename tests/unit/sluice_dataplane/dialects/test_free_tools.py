@@ -106,3 +106,19 @@ def test_an_input_without_end_is_cut_off() -> None:
 
     with pytest.raises(FramingError):
         [reader.feed(FRAME) for _ in range(count)]
+
+
+def test_inputs_of_many_calls_are_bounded_together() -> None:
+    """A provider that begins calls without end may not eat it either; what was told is not counted any more."""
+
+    def called(index: int) -> list[Event]:
+        return [PartBegan(index=index, part=ToolCall(id="1", name="patch", arguments="x" * (MAX_INPUT_CHARS // 2)))]
+
+    reader = FreeingReader(
+        Told(called(0), [PartEnded(index=0)], called(1), called(2), called(3)), frozenset(("patch",))
+    )
+    for _ in range(4):
+        reader.feed(FRAME)
+
+    with pytest.raises(FramingError):
+        reader.feed(FRAME)

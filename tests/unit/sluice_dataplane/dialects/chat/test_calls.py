@@ -92,11 +92,23 @@ def test_call_whose_name_never_comes_is_told_at_the_end() -> None:
     assert read(piece("{}", index=0, id="x")) == [("x", "{}")]
 
 
+def test_call_that_comes_whole_may_be_long() -> None:
+    """Only what waits for a name is bounded: servers that give a call in one piece write whole files with it."""
+    file = '{"text":"' + "x" * MAX_HELD + '"}'
+
+    assert read(piece(file, name="f", id="x")) == [("x", file)]
+
+
 def test_what_is_held_is_bounded() -> None:
     """Arguments without a name, and calls without end, stop."""
     one = calls()
     with pytest.raises(CallsError):
         one.feed(piece("x" * (MAX_HELD + 1), index=0))
+    several = calls()
+    several.feed(piece("x" * MAX_HELD, index=0))
+    with pytest.raises(CallsError):
+        several.feed(piece("x", index=1))
+
     many = calls()
     for number in range(MAX_CALLS):
         many.feed(piece("{}", name="f", index=number))
