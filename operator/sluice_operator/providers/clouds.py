@@ -93,7 +93,8 @@ CLOUDS: Final = {
             Known("gemini-*", ("gemini",)),
             Known("*", ("chat",)),
         ),
-        note="Gemini and Claude by their bare names; others as `publisher/model`, such as `meta/llama-4-scout`.",
+        note="Gemini and Claude by their bare names; others as `publisher/model`, such as `meta/llama-4-scout`."
+        " The locations `global` (the default), `eu` and `us` have hosts of their own, which are known.",
     ),
     "Bedrock": Provider(
         telemetry="aws.bedrock",

@@ -69,7 +69,7 @@ SELF_HOSTED: Final = {
         quirks=(IGNORES_CASE,),
         own=True,
         wider=by_convention(),
-        note="`baseURL` ends in `/v1`, not in `/api`.",
+        note="`baseURL` ends in `/v1`, not in `/api`. It takes `Model` for `model`: such names are refused.",
     ),
     "TGI": Provider(telemetry="tgi", paths={**CHAT, **COMPLETIONS}, auths=_AUTHS, own=True, wider=by_convention()),
     "TEI": Provider(
