@@ -94,14 +94,14 @@ def _with_identity(
             credential = json.dumps(named, sort_keys=True) if named else None
         case "GCP":
             gcp = auth.gcp or GCPAuth()
-            params = {"source": gcp.source, "scope": gcp.scope or row.scope or GOOGLE_SCOPE}
+            params = {"source": gcp.source, "scope": gcp.scope or GOOGLE_SCOPE}
             if gcp.federation is not None:
                 credential = _federated(gcp)
                 id_ = short_id("cred", home, credential)
             elif credential is not None and not _is_service_account(credential):
                 return Problem("SecretInvalid", "auth.gcp.key: should be the JSON of a Google service account's key.")
         case "AzureAD":
-            params = _azure(auth.azure_ad or AzureADAuth(), row)
+            params = _azure(auth.azure_ad or AzureADAuth())
         case "OAuth2":
             assert auth.oauth2 is not None
             params = _present(
@@ -132,13 +132,13 @@ def _aws(aws: AWSAuth, row: Provider, region: str) -> dict[str, str]:
     )
 
 
-def _azure(azure: AzureADAuth, row: Provider) -> dict[str, str]:
+def _azure(azure: AzureADAuth) -> dict[str, str]:
     return _present(
         source=azure.source,
         tenantID=azure.tenant_id,
         clientID=azure.client_id,
         authorityHost=azure.authority_host,
-        scope=azure.scope or row.scope or AZURE_SCOPE,
+        scope=azure.scope or AZURE_SCOPE,
     )
 
 

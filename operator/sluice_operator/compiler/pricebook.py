@@ -1,6 +1,6 @@
 """The built-in price book: genai-prices, read as nano-USD by kind of token and length of a call.
 
-The library is imported when the first built-in price is asked for, since it takes some 30 MB that an install
+The library is imported when the first built-in price or window is asked for, since it takes some 30 MB that an install
 with its own prices need not pay.  Whatever goes wrong in it means "no price", which is never "free".
 """
 

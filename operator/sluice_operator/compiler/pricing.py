@@ -56,9 +56,10 @@ def _quote(account: Account, name: str, price_list: PriceList, *, now_ms: int) -
         found, agreed = _offered(offers, name)
         if found:
             return _said(found[0]) if agreed else None
-    if account.book is None or name.endswith("*"):
+    book = account.row.book
+    if book is None or name.endswith("*"):
         return None
-    entry = book_price(account.book, name, now_ms=now_ms)
+    entry = book_price(book, name, now_ms=now_ms)
     if entry is None:
         return None
     price = versioned("book", entry.rates, tiers=entry.tiers, request_nusd=entry.request_nusd)

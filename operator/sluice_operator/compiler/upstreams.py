@@ -23,13 +23,12 @@ from sluice_operator.resources.model import ServiceRef
 class Account:
     """One upstream that can be called: ``credential`` is its secret, None if it asks for none.
 
-    ``offers`` are the account's own prices.  ``book`` is its provider in the built-in price book.
+    ``offers`` are the account's own prices.
     """
 
     upstream: Upstream
     credential: str | None = field(default=None, repr=False)
     offers: Offers = NO_OFFERS
-    book: str | None = None
 
     @property
     def row(self) -> Provider:
@@ -53,7 +52,7 @@ def provider_account(provider: ModelProvider, inventory: Inventory) -> Account |
         limits_id=provider.metadata.uid if spec.limits else "",
     )
     offers = {pattern: Offer(prices, f"ModelProvider {name}", "provider") for pattern, prices in spec.pricing.items()}
-    return Account(upstream, said.credential, Offers.of(offers), PROVIDERS[spec.type].book)
+    return Account(upstream, said.credential, Offers.of(offers))
 
 
 def inline_account(
@@ -64,7 +63,7 @@ def inline_account(
     if isinstance(said, Problem):
         return said
     id_ = short_id("up", "inline", model.namespace, model.name, target)
-    return Account(_upstream(id_, account, type_, said), said.credential, book=PROVIDERS[type_].book)
+    return Account(_upstream(id_, account, type_, said), said.credential)
 
 
 def service_account(service: ServiceRef, *, home: str) -> Account:
@@ -76,7 +75,6 @@ def service_account(service: ServiceRef, *, home: str) -> Account:
         type=service.type,
         base_url=f"http://{service.name}.{home}.svc:{service.port}/v1",
         dialects=service.dialects,
-        headers={},
         allow_private_network=True,
     )
     id_ = short_id("up", "service", home, service.name, str(service.port), *service_identity(service))

@@ -54,7 +54,7 @@ class Provider:
     auth_header: str = "authorization"
     auth_prefix: str = "Bearer "
     service: str = ""  # AWS: what a signature is for
-    scope: str = ""  # of the token that is asked for, where the spec names none
+    scope: str = ""  # OAuth2: of the token that is asked for, where the spec names none
     quirks: tuple[str, ...] = ()
     known: tuple[Known, ...] = ()  # the first that fits holds; models that fit none know all that is spoken
     names: tuple[str, ...] = ()

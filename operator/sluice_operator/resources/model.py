@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from sluice_operator.providers.row import DIALECTS
-from sluice_operator.providers.table import ECHO, PROVIDERS, SERVICE
+from sluice_operator.providers.table import PROVIDERS, SERVICE
 from sluice_operator.resources.base import ListOf, OneOf, Rule, Value
 from sluice_operator.resources.common import (
     DurationMs,
@@ -20,14 +20,12 @@ from sluice_operator.resources.common import (
 )
 from sluice_operator.resources.prices import Prices
 from sluice_operator.resources.provider import Dialects, ProviderAccount
-from sluice_operator.resources.provider_rules import speaks
+from sluice_operator.resources.provider_rules import WITHOUT_DEFAULT_URL, speaks
 
 RetryCause = Literal["ConnectFailure", "Timeout", "RateLimited", "ServerError"]
 _EVERY_CAUSE: Final[tuple[RetryCause, ...]] = ("ConnectFailure", "Timeout", "RateLimited", "ServerError")
 
-_SERVERS: Final = tuple(
-    name for name, row in PROVIDERS.items() if name != ECHO and row.base_url is None and (row.own or row.wider)
-)
+_SERVERS: Final = tuple(name for name in WITHOUT_DEFAULT_URL if PROVIDERS[name].own or PROVIDERS[name].wider)
 
 PublicName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/@+-]*\*?|\*)$", max_length=253)]
 UpstreamName = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=253)]

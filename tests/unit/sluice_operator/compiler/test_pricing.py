@@ -13,18 +13,16 @@ from sluice_operator.resources import Prices
 from sluice_operator.resources.pricebook import Listed
 from unit.sluice_operator.compiler.world import NOW_MS
 
-UPSTREAM = Upstream(id="up", type="OpenAI", provider_name="openai")
-
 
 def prices(input_: str, output: str, **more: str) -> Prices:
     """Prices as a manifest says them."""
     return Prices.model_validate({"inputPerMillion": input_, "outputPerMillion": output, **more})
 
 
-def account(patterns: dict[str, Prices] | None = None, *, book: str | None = None) -> Account:
+def account(patterns: dict[str, Prices] | None = None, *, type_: str = "OpenAI") -> Account:
     """An account with prices of its own, by pattern."""
     offers = {pattern: Offer(each, "ModelProvider a/p", "provider") for pattern, each in (patterns or {}).items()}
-    return Account(UPSTREAM, offers=Offers.of(offers), book=book)
+    return Account(Upstream(id="up", type=type_, provider_name="x"), offers=Offers.of(offers))
 
 
 def price_list(*entries: tuple[str, str, Prices | None]) -> PriceList:
@@ -34,9 +32,7 @@ def price_list(*entries: tuple[str, str, Prices | None]) -> PriceList:
 
 def test_own_prices_go_over_everything() -> None:
     """What the model says holds, though its provider and the book say something else."""
-    found = quote(
-        account({"*": prices("9", "9")}, book="openai"), ("gpt-4o-mini",), own=prices("1", "2"), now_ms=NOW_MS
-    )
+    found = quote(account({"*": prices("9", "9")}), ("gpt-4o-mini",), own=prices("1", "2"), now_ms=NOW_MS)
 
     assert found is not None
     assert found.price is not None
@@ -45,7 +41,7 @@ def test_own_prices_go_over_everything() -> None:
 
 def test_a_providers_prices_go_over_the_book() -> None:
     """What the account says holds, though the book knows the model."""
-    found = quote(account({"*": prices("9", "9")}, book="openai"), ("gpt-4o-mini",), own=None, now_ms=NOW_MS)
+    found = quote(account({"*": prices("9", "9")}), ("gpt-4o-mini",), own=None, now_ms=NOW_MS)
 
     assert found is not None
     assert found.source == "ModelProvider a/p"
@@ -53,7 +49,7 @@ def test_a_providers_prices_go_over_the_book() -> None:
 
 def test_an_account_without_a_book_is_not_looked_up() -> None:
     """What runs at home under a famous name has no list price."""
-    assert quote(account(), ("gpt-4o-mini",), own=None, now_ms=NOW_MS) is None
+    assert quote(account(type_="VLLM"), ("gpt-4o-mini",), own=None, now_ms=NOW_MS) is None
 
 
 def test_free_is_said_and_not_a_price_of_zero() -> None:
@@ -131,7 +127,7 @@ def test_upstream_names_are_those_the_data_plane_sends(
 
 def test_the_book_is_not_asked_for_a_pattern() -> None:
     """A wildcard that looks like one of the book's models stands for others too: it has no price."""
-    assert quote(account(book="azure"), ("o4-mini-*",), own=None, now_ms=NOW_MS) is None
+    assert quote(account(type_="AzureOpenAI"), ("o4-mini-*",), own=None, now_ms=NOW_MS) is None
 
 
 def test_a_price_for_a_part_is_not_the_price_of_the_whole() -> None:
@@ -142,7 +138,7 @@ def test_a_price_for_a_part_is_not_the_price_of_the_whole() -> None:
 def test_the_installs_price_book_goes_over_the_built_in_one() -> None:
     """What the install says holds, though the built-in book knows the model."""
     found = quote(
-        account(book="openai"), ("gpt-4o-mini",), own=None, now_ms=NOW_MS,
+        account(), ("gpt-4o-mini",), own=None, now_ms=NOW_MS,
         price_list=price_list(("OpenAI", "gpt-4o*", prices("9", "9"))),
     )  # fmt: skip
 
@@ -167,8 +163,8 @@ def test_an_entry_that_cannot_be_read_is_not_another_price() -> None:
     """Where the entry for a model is broken, neither a wider one nor the built-in book prices it."""
     given = price_list(("OpenAI", "gpt-4o*", None), ("OpenAI", "*", prices("1", "1")))
 
-    assert quote(account(book="openai"), ("gpt-4o-mini",), own=None, now_ms=NOW_MS, price_list=given) is None
-    assert quote(account(book="openai"), ("other",), own=None, now_ms=NOW_MS, price_list=given) is not None
+    assert quote(account(), ("gpt-4o-mini",), own=None, now_ms=NOW_MS, price_list=given) is None
+    assert quote(account(), ("other",), own=None, now_ms=NOW_MS, price_list=given) is not None
 
 
 def test_prices_of_every_kind_arrive() -> None:
