@@ -23,7 +23,6 @@ from sluice_operator.providers.paths import (
 )
 from sluice_operator.providers.row import Known, Provider
 
-_GOOGLE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _VERTEX: Final = "/projects/{project}/locations/{location}"
 _VERTEX_GEMINI: Final = f"{_VERTEX}/publishers/google/models/{{model}}"
 _VERTEX_CLAUDE: Final = f"{_VERTEX}/publishers/anthropic/models/{{model}}"
@@ -50,7 +49,6 @@ CLOUDS: Final = {
         auths=("APIKey", "None", "AzureAD"),
         auth_header="api-key",
         auth_prefix="",
-        scope="https://cognitiveservices.azure.com/.default",
         quirks=(NEW_CEILING,),
         known=(
             Known("*claude*", ("messages",)),
@@ -86,7 +84,6 @@ CLOUDS: Final = {
         },
         book="google",
         auths=("GCP", "None"),
-        scope=_GOOGLE,
         quirks=(VERTEX_CLAUDE,),
         known=(
             Known("claude-*", ("messages",)),
