@@ -79,17 +79,16 @@ def _grounded(chunk: Chunk, segment: Segment, ruler: Ruler) -> Citation:
     )
 
 
-def _begin(segment: Segment) -> int | None:
+def _begin(piece: Segment | Recited) -> int | None:
     """Zero is left out."""
-    return 0 if segment.start_index is None and segment.end_index is not None else segment.start_index
+    return 0 if piece.start_index is None and piece.end_index is not None else piece.start_index
 
 
 def _recited(each: Recited, ruler: Ruler) -> Citation:
-    start = 0 if each.start_index is None and each.end_index is not None else each.start_index
     return Citation(
         url=each.uri or "",
         title=each.title or "",
-        start=ruler.characters(start),
+        start=ruler.characters(_begin(each)),
         end=ruler.characters(each.end_index),
     )
 

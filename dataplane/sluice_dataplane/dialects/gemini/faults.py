@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from sluice_dataplane.dialects.values import UNREADABLE
 from sluice_dataplane.errors import GatewayError
 
 _TYPE: Final = "type.googleapis.com/google.rpc."
@@ -24,7 +25,7 @@ _STATUSES: Final = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-# What an error in mid-stream, known by its type alone, is called: see the table of types in conversation's events.
+# What an error in mid-stream is, which is known by its type alone: see :class:`..events.Failed`.
 _OF_TYPES: Final = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -71,7 +72,7 @@ def fault_of(body: bytes) -> dict[str, Any] | None:
     """The error's own fields; None where *body* is no error of this wire."""
     try:
         found = _envelope.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     one = found[0] if isinstance(found, list) and found else found
     return one.error if isinstance(one, _Envelope) and isinstance(one.error, dict) and one.error else None

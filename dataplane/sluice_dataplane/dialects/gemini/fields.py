@@ -140,5 +140,5 @@ def _decoded(decoder: msgspec.json.Decoder[_T], raw: bytes | msgspec.Raw, at: st
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise FieldError(at, why) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except values.UNREADABLE:
         raise FieldError(at, "is not valid JSON") from None

@@ -31,10 +31,10 @@ from sluice_dataplane.dialects.gemini.answer_in import CallIds, blocked_choice, 
 from sluice_dataplane.dialects.gemini.cited import Ruler, read_citations
 from sluice_dataplane.dialects.gemini.finishes import finish_of
 from sluice_dataplane.dialects.gemini.usage import reported_of
+from sluice_dataplane.dialects.gemini.wire import MAX_CHOICES
 from sluice_dataplane.dialects.values import said
 from sluice_dataplane.exchange import Reported
 
-MAX_CHOICES: Final = 128  # more cannot be asked for
 _NOTHING: Final = Reported(TokenUsage())
 
 
@@ -56,7 +56,7 @@ class GeminiReader:
             return []
         try:
             chunk = shapes.response.decode(frame.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             self._failed = True
             return [UNREADABLE]
         if said(chunk.error):

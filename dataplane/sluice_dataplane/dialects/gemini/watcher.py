@@ -69,7 +69,7 @@ class GeminiWatcher:
     def _count(self, data: bytes) -> None:
         try:
             chunk = _chunk.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except values.UNREADABLE:
             self._tally.saw_event(len(data))
             return
         if values.said(chunk.error):
@@ -114,7 +114,7 @@ def _media_bytes(raw: msgspec.Raw) -> int:
     """As many bytes of text as come to the tokens of a picture or of sound."""
     try:
         blob = _blob.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except values.UNREADABLE:
         return len(memoryview(raw))
     length = len(memoryview(blob.data))
     if blob.mime_type.startswith("image/"):

@@ -79,18 +79,19 @@ class GeminiWire:
         """*body* as the upstream gets it: untouched unless the output ceiling must change, or it is ambiguous.
 
         Members keep their own bytes and order.  A body that might name an owned field twice is written anew with the
-        last one, which is the one we read; ``model`` is left out of it, since the path says it.
+        last one, which is the one we read; ``model`` is left out of it, since the path says it, and so is null, which
+        may stand under one name for what the other says.
         """
         asked, ceiling = ask.max_output_tokens, edit.ceiling
         clamp = ceiling is not None and (asked is None or asked > ceiling)
         changed = clamp or _is_ambiguous(body)
         if not changed and b'"model"' not in body:
             return body
-        members = values.members.decode(body)
+        members = _present(body)
         if members.pop("model", None) is None and not changed:
             return body
         name = _own_name(members, "generationConfig")
-        config = values.members.decode(members[name]) if values.said(members.get(name)) else {}
+        config = _present(members[name]) if name in members else {}
         if clamp:
             config[_own_name(config, "maxOutputTokens")] = values.raw(ceiling)
         if config:
@@ -193,6 +194,11 @@ def _ranged(fields: Fields, name: str, low: int, high: int) -> int | None:
     if value is not None and not low <= value <= high:
         raise FieldError(fields.place(name), f"must be between {low} and {high}")
     return value
+
+
+def _present(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The members of an object that say something, as :class:`.fields.Fields` has them."""
+    return {name: value for name, value in values.members.decode(raw).items() if values.said(value)}
 
 
 def _own_name(members: dict[str, msgspec.Raw], camel: str) -> str:

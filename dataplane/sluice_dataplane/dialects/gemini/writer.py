@@ -60,8 +60,9 @@ class GeminiWriter:
             case Signed():
                 self._opened(event).signature += event.signature
             case Cited():
-                self._keep(len(event.citation.quote) + len(event.citation.url) + 64)
-                self._choice(event.choice).cited.append(event.citation)
+                cited = event.citation
+                self._keep(len(cited.quote) + len(cited.url) + len(cited.title) + 64)
+                self._choice(event.choice).cited.append(cited)
             case PartEnded():
                 return self._end(event)
             case ChoiceEnded():
@@ -132,7 +133,7 @@ class GeminiWriter:
     def _keep(self, size: int) -> None:
         self._kept += size
         if self._kept > MAX_KEPT_BYTES:
-            raise FramingError("a call's arguments are longer than can be kept")
+            raise FramingError("calls' arguments and citations are longer than can be kept")
 
 
 class _Open:

@@ -132,6 +132,20 @@ def test_a_field_that_stands_twice_is_sent_once(body: bytes) -> None:
     assert b"999" not in sent(body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"generationConfig":null,"generation_config":{"maxOutputTokens":999}}',
+        b'{"generationConfig":{"maxOutputTokens":null,"max_output_tokens":999}}',
+    ],
+)
+def test_a_ceiling_is_lowered_where_it_says_something(body: bytes) -> None:
+    """Under its other name null stands for nothing, and must not be taken for it."""
+    assert ask(body).max_output_tokens == 999
+    assert b"999" not in sent(body, ceiling=9)
+    assert b":9}" in sent(body, ceiling=9)
+
+
 def test_a_model_in_the_body_does_not_pass() -> None:
     """The path says it."""
     assert json.loads(sent(b'{"model":"models/dear","contents":[]}')) == {"contents": []}

@@ -138,6 +138,14 @@ def test_the_providers_own_names_are_shown() -> None:
     assert (bare["responseId"], bare["modelVersion"]) == ("abc", "m")
 
 
+def test_citations_that_wait_are_bounded() -> None:
+    """By all that they hold: a provider may put its megabytes into their titles."""
+    cited = Cited(index=0, citation=Citation(url="https://x", title="t" * 1024 * 1024))
+
+    with pytest.raises(FramingError):
+        written(PartBegan(index=0, part=Text(text="")), *[cited] * 17)
+
+
 def test_citations_come_with_the_end() -> None:
     """Gemini has them beside the text."""
     cited = Cited(index=0, citation=Citation(url="https://x", start=0, end=1))
