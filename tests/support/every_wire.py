@@ -82,13 +82,12 @@ class _Call(msgspec.Struct):
 
 
 class EveryWire:
-    """The server; an async context manager.  ``models`` are scripts by a model's name (see support.wires.script)."""
+    """The server; an async context manager."""
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", key: str = "up-secret") -> None:
         self.host, self.port = host, port
         self.key = key
         self.retiring: set[str] = set()  # credentials that are taken besides ``key``
-        self.models: dict[str, str] = {}
         self.seen: deque[Seen] = deque(maxlen=MAX_SEEN)
         self.bills: deque[Billed] = deque(maxlen=MAX_SEEN)
         self.responses = Responses()
@@ -97,7 +96,7 @@ class EveryWire:
             each.wire: each for each in (Chat(), self.responses, self.messages, self.gemini, Converse())
         }
         self._count = 0
-        app = web.Application(client_max_size=_BODY_BYTES, middlewares=[])
+        app = web.Application(client_max_size=_BODY_BYTES)
         app.router.add_route("*", "/{scope}/{tail:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
 
@@ -197,7 +196,7 @@ class EveryWire:
     async def _converse(self, call: _Call, heard: Heard, speaker: Speaker) -> web.StreamResponse:
         if heard.model.startswith("no-such"):
             return _answer(*speaker.error(Failure(404, f"model: {heard.model}")), status=404)
-        reply = reply_to(heard, self.models.get(heard.model), self._next())
+        reply = reply_to(heard, self._next())
         headers = {"x-request-id": f"up-{reply.id}", "request-id": f"up-{reply.id}"}
         if not heard.stream:
             body = speaker.answer(heard, reply)

@@ -8,14 +8,14 @@ from typing import Final
 import httpx
 import msgspec
 
-from sluice_contract.snapshot import Credentials, Health, Model, Retry, Snapshot, Target, Timeouts
+from sluice_contract.snapshot import Credentials, Health, Model, Retry, Snapshot, Timeouts
 from sluice_contract.usage import UsageRecord
-from support.builders import PRICE, budget, key
+from support.builders import budget, key
 from support.faults.fronts import FRONTS, Read, body_of, path_of, read_array, read_plain, read_stream
 from support.faults.upstream import FaultyUpstream, Play, Spoken
 from support.journals import records
 from support.process import PlaneProcess, fleet
-from support.wire_plane import PATHS, PEPPER_HEX, UPSTREAM_MODEL, model_of, upstream_of
+from support.wire_plane import PATHS, PEPPER_HEX, model_of, upstream_of
 
 BACKS: Final = tuple(PATHS)
 PAIRS: Final = [(front, back) for back in BACKS for front in FRONTS]  # passed on where both are one
@@ -87,11 +87,10 @@ class Bench(msgspec.Struct):
 
 
 def _model(wire: str, patience: str, timeouts: Timeouts) -> Model:
-    target = Target(name="t", upstream_id=f"up-{wire}", model=UPSTREAM_MODEL, price=PRICE)
-    return msgspec.structs.replace(
-        model_of(wire, targets=(target,), timeouts=timeouts),
+    return model_of(
+        wire,
         name=f"{patience}-{wire}",
-        uid=f"uid-{patience}-{wire}",
+        timeouts=timeouts,
         # Each fault meets the same world: nothing is tried again, nothing is set aside.
         retry=Retry(attempts=0),
         health=Health(consecutive_failures=1_000_000),

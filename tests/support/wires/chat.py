@@ -23,7 +23,7 @@ from support.wires.values import (
     sse,
 )
 
-_FINISH: Final = {"stop": "stop", "length": "length", "tools": "tool_calls", "refusal": "content_filter"}
+_FINISH: Final = {"stop": "stop", "length": "length", "tools": "tool_calls"}
 
 
 class Chat:

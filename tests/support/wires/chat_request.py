@@ -6,7 +6,7 @@ import msgspec
 
 from support.wires.openai_common import picture_at
 from support.wires.schemas import check_strict, object_of
-from support.wires.values import RefusedError, Result, Strict, Tool, Turn, converted
+from support.wires.values import RefusedError, Strict, Tool, Turn, converted
 
 
 class _TextPart(Strict, tag="text", tag_field="type"):
@@ -272,14 +272,10 @@ def turns_of(messages: list[Any]) -> list[Turn]:
     for message in messages:
         if isinstance(message, _ToolMessage):
             if not turns or not turns[-1].results:
-                turns.append(Turn("user", results=[]))
-            turns[-1].results.append(Result(message.tool_call_id, _text(message.content)))
+                turns.append(Turn("user"))
+            turns[-1].results.append(_text(message.content))
         elif isinstance(message, _Assistant):
-            calls = [
-                (c.id, c.function.name if isinstance(c, _FunctionCall) else c.custom.name)
-                for c in message.tool_calls or ()
-            ]
-            turns.append(Turn("assistant", _text(message.content or ""), calls=calls))
+            turns.append(Turn("assistant", _text(message.content or "")))
         elif isinstance(message, _User):
             parts = [] if isinstance(message.content, str) else message.content
             pictures = [picture_at(p.image_url.url, "image_url") for p in parts if isinstance(p, _ImagePart)]

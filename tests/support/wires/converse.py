@@ -22,7 +22,7 @@ from support.wires.values import (
     proof_of,
 )
 
-_FINISH: Final = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use", "refusal": "content_filtered"}
+_FINISH: Final = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use"}
 _KINDS: Final = {
     400: "ValidationException",
     403: "AccessDeniedException",

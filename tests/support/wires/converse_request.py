@@ -5,9 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from support.wires.openai_common import unbase64
 from support.wires.schemas import object_of
-from support.wires.values import Picture, RefusedError, Result, Strict, Turn, proof_of
+from support.wires.values import Picture, RefusedError, Strict, Turn, proof_of, unbase64
 
 _CALL_ID: Final = re.compile("[a-zA-Z0-9_-]{1,64}")
 _DOCUMENT: Final = re.compile(r"[A-Za-z0-9()\[\]-]+( [A-Za-z0-9()\[\]-]+)*")
@@ -224,7 +223,7 @@ def turns_of(asked: Asked) -> list[Turn]:
     turns = [Turn("system", "\n".join(each.text or "" for each in asked.system))] if asked.system else []
     for message in asked.messages:
         text = "\n".join(block.text for block in message.content if block.text is not None)
-        turn = Turn(message.role, text, pictures=[], results=[], calls=[], proofs=[], documents=[])
+        turn = Turn(message.role, text)
         for block in message.content:
             _take(block, turn)
         turns.append(turn)
@@ -236,14 +235,12 @@ def _take(block: _Block, turn: Turn) -> None:
         turn.pictures.append(_picture(block.image))
     if block.document is not None:
         turn.documents.append(block.document.name)
-    if block.tool_use is not None:
-        turn.calls.append((block.tool_use.tool_use_id, block.tool_use.name))
     if block.reasoning_content is not None and block.reasoning_content.reasoning_text is not None:
         turn.proofs.append(block.reasoning_content.reasoning_text.signature or "")
     if block.tool_result is not None:
         result = block.tool_result
         texts = [each.text or msgspec.json.encode(each.json).decode() for each in result.content if each.image is None]
-        turn.results.append(Result(result.tool_use_id, "\n".join(texts), result.status == "error"))
+        turn.results.append("\n".join(texts))
         turn.pictures += [_picture(each.image) for each in result.content if each.image is not None]
 
 

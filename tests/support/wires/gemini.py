@@ -22,7 +22,7 @@ from support.wires.values import (
     tokens_of,
 )
 
-_FINISH: Final = {"stop": "STOP", "length": "MAX_TOKENS", "tools": "STOP", "refusal": "SAFETY"}
+_FINISH: Final = {"stop": "STOP", "length": "MAX_TOKENS", "tools": "STOP"}
 _STATUS: Final = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",

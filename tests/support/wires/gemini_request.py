@@ -5,9 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from support.wires.openai_common import unbase64
 from support.wires.schemas import check_gemini
-from support.wires.values import Picture, RefusedError, Result, Strict, Tool, Turn
+from support.wires.values import Picture, RefusedError, Strict, Tool, Turn, unbase64
 
 _FREE: Final = frozenset(("args", "response", "parametersJsonSchema", "responseJsonSchema", "labels"))
 _ANY_PROOF: Final = "skip_thought_signature_validator"  # which Google names for calls that its model did not make
@@ -257,15 +256,7 @@ def turns_of(asked: Asked) -> list[Turn]:
     system = asked.system_instruction
     turns = [Turn("system", _text(system))] if system is not None else []
     for content in asked.contents:
-        turn = Turn(
-            "assistant" if content.role == "model" else "user",
-            _text(content),
-            pictures=[],
-            results=[],
-            calls=[],
-            proofs=[],
-            documents=[],
-        )
+        turn = Turn("assistant" if content.role == "model" else "user", _text(content))
         for part in content.parts:
             _take(part, turn)
         turns.append(turn)
@@ -275,10 +266,8 @@ def turns_of(asked: Asked) -> list[Turn]:
 def _take(part: _Part, turn: Turn) -> None:
     if part.thought_signature:
         turn.proofs.append(part.thought_signature.replace("-", "+").replace("_", "/"))
-    if part.function_call is not None:
-        turn.calls.append((part.function_call.id or "", part.function_call.name))
     if part.function_response is not None:
-        turn.results.append(Result(part.function_response.id or "", _result(part.function_response.response)))
+        turn.results.append(_result(part.function_response.response))
         for each in part.function_response.parts or ():
             _take(_Part(inline_data=each.inline_data, file_data=each.file_data), turn)
     if part.file_data is not None:

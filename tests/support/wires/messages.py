@@ -24,7 +24,7 @@ from support.wires.values import (
 )
 
 VERSIONS: Final = ("2023-06-01", "2026-10-21")
-_FINISH: Final = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use", "refusal": "refusal"}
+_FINISH: Final = {"stop": "end_turn", "length": "max_tokens", "tools": "tool_use"}
 _TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -100,7 +100,6 @@ def _heard(asked: Asked | Counted, headers: dict[str, str]) -> Heard:
         tools=[Tool(each["name"], each.get("input_schema")) for each in asked.tools or () if "name" in each],
         forced=forced,
         schema=schema,
-        thinking=asked.thinking is not None and asked.thinking.type != "disabled",
     )
     if isinstance(asked, Asked):
         heard.stream = bool(asked.stream)

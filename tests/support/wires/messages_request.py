@@ -3,8 +3,7 @@
 import re
 from typing import Any, Final, Literal
 
-from support.wires.openai_common import unbase64
-from support.wires.values import Picture, RefusedError, Result, Strict, Turn, converted, proof_of
+from support.wires.values import Picture, RefusedError, Strict, Turn, converted, proof_of, unbase64
 
 _CALL_ID: Final = re.compile("[a-zA-Z0-9_-]+")
 _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -248,7 +247,7 @@ def turns_of(asked: Asked | Counted) -> list[Turn]:
     if asked.system:
         turns.append(Turn("system", _text(asked.system)))
     for i, message in enumerate(asked.messages):
-        turn = Turn(message.role, _text(message.content), pictures=[], results=[], calls=[], proofs=[], documents=[])
+        turn = Turn(message.role, _text(message.content))
         for block in [] if isinstance(message.content, str) else message.content:
             _take(block, turn, f"messages.{i}")
         turns.append(turn)
@@ -262,10 +261,8 @@ def _take(block: Any, turn: Turn, where: str) -> None:
         turn.documents.append(block.title or "unnamed")
     elif isinstance(block, _Thinking):
         turn.proofs.append(block.signature)
-    elif isinstance(block, _ToolUse):
-        turn.calls.append((block.id, block.name))
     elif isinstance(block, _ToolResult):
-        turn.results.append(Result(block.tool_use_id, _text(block.content or ""), bool(block.is_error)))
+        turn.results.append(_text(block.content or ""))
         for part in block.content if isinstance(block.content, list) else ():
             if isinstance(part, _Image):
                 turn.pictures.append(_picture(part.source, where))

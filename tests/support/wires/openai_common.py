@@ -1,12 +1,10 @@
 """What OpenAI's APIs share: errors, and images by data URL."""
 
-from base64 import b64decode
-from binascii import Error
 from typing import Final
 
 import msgspec
 
-from support.wires.values import Failure, Picture, RefusedError
+from support.wires.values import Failure, Picture, RefusedError, unbase64
 
 _TYPES: Final = {400: "invalid_request_error", 401: "invalid_request_error", 404: "invalid_request_error"}
 _CODES: Final = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded", 500: "server_error"}
@@ -31,11 +29,3 @@ def picture_at(url: str, where: str) -> Picture:
     if not (comma and head.startswith("data:image/") and head.endswith(";base64")):
         raise RefusedError("Invalid image URL: expected a base64-encoded data URL with an image MIME type", param=where)
     return Picture(head.removeprefix("data:").removesuffix(";base64"), unbase64(data, where))
-
-
-def unbase64(data: str, where: str) -> bytes:
-    """The bytes.  Raises RefusedError."""
-    try:
-        return b64decode(data, validate=True)
-    except (Error, ValueError) as wrong:
-        raise RefusedError("Invalid base64", param=where) from wrong

@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from support.wires.openai_common import picture_at
 from support.wires.schemas import check_strict, object_of
-from support.wires.values import RefusedError, Result, Strict, Turn, converted, proof_of
+from support.wires.values import RefusedError, Strict, Turn, converted, proof_of
 
 # Items of tools that the provider runs itself: taken as they are.
 _NAMES: Final = (
@@ -206,11 +206,11 @@ def _turn(item: dict[str, Any], where: str, open_calls: set[str]) -> Turn | None
             call = converted(item, _Call, where)
             object_of(call.arguments, f"{where}.arguments")
             open_calls.add(call.call_id)
-            return Turn("assistant", calls=[(call.call_id, call.name)])
+            return None
         case "custom_tool_call":
             free = converted(item, _FreeCall, where)
             open_calls.add(free.call_id)
-            return Turn("assistant", calls=[(free.call_id, free.name)])
+            return None
         case "function_call_output" | "custom_tool_call_output":
             return _output(converted(item, _Output, where), where, open_calls)
         case "reasoning":
@@ -238,7 +238,7 @@ def _output(output: _Output, where: str, open_calls: set[str]) -> Turn:
         raise RefusedError(f"No tool call found for function call output with call_id {output.call_id}.", param=where)
     open_calls.discard(output.call_id)
     pictures, _ = _attached(output.output, where)
-    return Turn("user", results=[Result(output.call_id, _text(output.output))], pictures=pictures)
+    return Turn("user", results=[_text(output.output)], pictures=pictures)
 
 
 def _reasoning(item: _Reasoning, where: str) -> Turn:

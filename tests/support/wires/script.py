@@ -13,8 +13,6 @@ The last user turn that has lines beginning with ``#do`` decides; without any th
     #do fail 429 retry-after=2        an error, with these headers
     #do break                         a stream that ends in an error
     #do usage cached=64 written=16 reasoning=8      besides what is counted
-
-A test may set a script for a model's name instead (``EveryWire.models``).
 """
 
 import re
@@ -52,13 +50,13 @@ class FailureAskedError(Exception):
         self.failure = failure
 
 
-def reply_to(heard: Heard, script: str | None, number: int) -> Reply:
+def reply_to(heard: Heard, number: int) -> Reply:
     """What the upstream says to *heard*; *number* makes its ids.
 
     Raises:
         FailureAskedError: it is to fail.
     """
-    at, lines = _script(heard, script)
+    at, lines = _script(heard)
     told = dict(lines)
     if "fail" in told:
         raise FailureAskedError(_failure(told["fail"]))
@@ -69,24 +67,21 @@ def reply_to(heard: Heard, script: str | None, number: int) -> Reply:
 
 def input_tokens(heard: Heard) -> int:
     """What the upstream counts for a request: its words, what tools gave, and 85 for a picture."""
-    words = (tokens_of(turn.text) + sum(tokens_of(r.text) for r in turn.results) for turn in heard.turns)
+    words = (tokens_of(turn.text) + sum(map(tokens_of, turn.results)) for turn in heard.turns)
     return sum(words) + 85 * sum(len(turn.pictures) for turn in heard.turns) + 10 * len(heard.tools)
 
 
-def _script(heard: Heard, script: str | None) -> tuple[int, list[tuple[str, str]]]:
+def _script(heard: Heard) -> tuple[int, list[tuple[str, str]]]:
     """The lines, and the turn they stand in."""
-    last = max((i for i, turn in enumerate(heard.turns) if turn.role == "user" and turn.text), default=0)
-    if script is not None:
-        return last, _LINE.findall("\n".join(f"#do {line}" for line in script.splitlines()))
     for i in range(len(heard.turns) - 1, -1, -1):
         if heard.turns[i].role == "user" and (lines := _LINE.findall(heard.turns[i].text)):
             return i, lines
-    return last, []
+    return max((i for i, turn in enumerate(heard.turns) if turn.role == "user" and turn.text), default=0), []
 
 
 def _parts(heard: Heard, at: int, lines: list[tuple[str, str]]) -> list[Part]:
     after = heard.turns[at:]
-    results = [result.text.strip() for turn in after for result in turn.results]
+    results = [result.strip() for turn in after for result in turn.results]
     told = dict(lines)
     if results:
         said = "tools said: " + "; ".join(results)

@@ -1,13 +1,13 @@
 """What a request to the scripted upstream says, and what the upstream says to it: neutral values for all wires."""
 
 import hashlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 Wire = Literal["chat", "responses", "messages", "gemini", "converse"]
-Finish = Literal["stop", "length", "tools", "refusal"]
+Finish = Literal["stop", "length", "tools"]
 T = TypeVar("T")
 
 
@@ -19,22 +19,13 @@ class Picture(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What a tool gave."""
-
-    call_id: str
-    text: str
-    is_error: bool = False
-
-
 class Turn(msgspec.Struct):
-    """One turn as it was heard.  ``proofs`` are its thoughts' signatures, ``calls`` ids and names of its calls."""
+    """One turn as it was heard.  ``results`` are what tools gave, ``proofs`` its thoughts' signatures."""
 
     role: Literal["system", "user", "assistant"]
     text: str = ""
     pictures: list[Picture] = []
-    results: list[Result] = []
-    calls: list[tuple[str, str]] = []
+    results: list[str] = []
     proofs: list[str] = []
     documents: list[str] = []
 
@@ -179,6 +170,14 @@ def converted(value: Any, kind: type[T], where: str) -> T:
         message, _, place = str(error).partition(" - at ")
         inside = where + place.strip("`").removeprefix("$")
         raise RefusedError(f"{message} ({inside})", param=inside) from error
+
+
+def unbase64(data: str, where: str) -> bytes:
+    """The bytes.  Raises RefusedError."""
+    try:
+        return b64decode(data, validate=True)
+    except ValueError as wrong:
+        raise RefusedError("Invalid base64", param=where) from wrong
 
 
 def sse(data: Any, event: str = "") -> bytes:
