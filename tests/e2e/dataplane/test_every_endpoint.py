@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from sluice_contract.snapshot import Capabilities
 from support.builders import SECRET, budget, digest_of, key
 from support.wire_plane import UPSTREAM_MODEL, WireBench, model_of, snapshot_of, wire_bench
 from support.wires.others import PNG, SOUND
@@ -254,6 +255,15 @@ async def test_a_request_over_the_context_window_costs_nothing(tmp_path: Path) -
         assert "1000 tokens at most" in answer.json()["error"]["message"]
         assert not bench.provider.seen
         assert not bench.records()
+
+        (target,) = models[0].targets
+        wide = Capabilities(context_window=100_000)
+        large = msgspec.structs.replace(target, name="large", model="every-large", priority=1, capabilities=wide)
+        both = msgspec.structs.replace(models[0], targets=(target, large))
+        await bench.plane.apply(msgspec.structs.replace(small, models=(both,)))
+        answer = await bench.plane.post("/v1/chat/completions", long)
+
+        assert (answer.status_code, bench.provider.seen[-1].json()["model"]) == (200, "every-large")
 
 
 async def test_a_tool_that_is_left_out_needs_no_price(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from support.faults import plays
-from support.faults.bench import PAIRS, SENTENCE, Bench, Seen, fault_bench
+from support.faults.bench import PAIRS, SENTENCE, Bench, fault_bench
 from support.faults.bills import Bill, check_bill
 from support.faults.plays import CANARY, HTML
 from support.faults.upstream import KEY, Play
@@ -16,8 +16,6 @@ from support.wires.values import Failure
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-OWN_WORDS: Final = "own words"  # the code of an error that the provider of the client's own wire said
-GOOGLE: Final = {500: "UNAVAILABLE", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
 BOTH: Final = (False, True)
 
 
@@ -150,7 +148,7 @@ async def test_an_answer_that_is_called_text_is_one(bench: Bench, front: str, ba
 @pytest.mark.parametrize(("front", "back"), PAIRS)
 async def test_an_answer_in_one_piece_to_who_asked_for_a_stream(bench: Bench, front: str, back: str) -> None:
     """It is the client's, in its own form, as the JSON that it is called; billed as told."""
-    seen: Seen = await bench.call(front, back, plays.swapped, stream=True)
+    seen = await bench.call(front, back, plays.swapped, stream=True)
 
     assert (seen.answer.status_code, seen.answer.headers["content-type"]) == (200, "application/json")
     assert (seen.read().text, seen.read().whole) == (SENTENCE, True)
