@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.conversation import Answer, Choice, Finish, Part, Refusal, Text, Thinking, ToolCall
+from sluice_dataplane.dialects.conversation import Answer, Choice, Finish, Refusal, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.messages import shapes
 from sluice_dataplane.dialects.messages.blocks_in import arguments_of, citations_of
 from sluice_dataplane.dialects.messages.marks import ORIGIN
@@ -67,7 +67,7 @@ def reported_of(usage: msgspec.Raw) -> Reported | None:
     return None if found is None else reported(found)
 
 
-def part_of(block: shapes.Block) -> Part | None:
+def part_of(block: shapes.Block) -> Text | ToolCall | Thinking | None:
     """What a block says; None for one that only this wire's clients have a use for (what the provider's tools did)."""
     match block.type:
         case "text":

@@ -1,5 +1,6 @@
 """Anthropic's wire: an answer in no provider's words, for a client."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +46,7 @@ def write_answer(answer: Answer, request: Request, shown: Shown) -> bytes:
     message = {
         **head(answer.id, answer.model, shown),
         "content": content,
-        **end(choice.finish, choice.stop_sequence, choice.parts),
+        **end(choice.finish, choice.stop_sequence, {type(part) for part in choice.parts}),
         "usage": written(answer.usage, answer.service_tier),
     }
     return encoder.encode(message)
@@ -61,13 +62,13 @@ def head(identity: str, model: str, shown: Shown) -> dict[str, Any]:
     }
 
 
-def end(finish: Finish, stop_sequence: str | None, parts: tuple[Part, ...]) -> dict[str, Any]:
-    """Why it ended; one that only calls tools, or refuses, ended for that whatever its provider calls it."""
+def end(finish: Finish, stop_sequence: str | None, kinds: Collection[type[Part]]) -> dict[str, Any]:
+    """Why it ended; what calls tools, or refuses (*kinds* are its parts'), ended for that, whatever is said of it."""
     reason = _REASONS[finish]
     if finish == "stop":
-        if any(isinstance(part, ToolCall) for part in parts):
+        if ToolCall in kinds:
             reason = "tool_use"
-        elif any(isinstance(part, Refusal) for part in parts):
+        elif Refusal in kinds:
             reason = "refusal"
     return {"stop_reason": reason, "stop_sequence": stop_sequence}
 

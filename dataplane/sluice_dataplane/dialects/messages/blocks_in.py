@@ -19,7 +19,7 @@ from sluice_dataplane.dialects.edge import wrong_type
 from sluice_dataplane.dialects.messages import shapes
 from sluice_dataplane.dialects.messages.marks import calls_proven
 from sluice_dataplane.dialects.messages.thoughts import read_thought
-from sluice_dataplane.dialects.values import said, starts
+from sluice_dataplane.dialects.values import items, said, starts
 from sluice_dataplane.errors import InvalidRequestError
 
 Blocks = str | list[shapes.Block]
@@ -70,10 +70,10 @@ def _part(block: shapes.Block, at: str, beyond: list[str]) -> Part | None:
         case "tool_result":
             return _result(block, at, beyond)
         case _:
-            return thought_of(block, at)
+            return _thought(block, at)
 
 
-def thought_of(block: shapes.Block, at: str = "") -> Thinking | None:
+def _thought(block: shapes.Block, at: str) -> Thinking | None:
     """A client's block of thinking; None for any other."""
     if block.type == "thinking":
         return read_thought(block.thinking or "", block.signature or "", "", at)
@@ -162,7 +162,7 @@ def _words(raw: msgspec.Raw, at: str, beyond: list[str]) -> str:
 
 
 def _cites(raw: msgspec.Raw) -> bool:
-    return said(raw) and starts(raw, b"{") and b'"enabled":true' in bytes(raw).replace(b" ", b"")
+    return starts(raw, b"{") and b'"enabled":true' in bytes(raw).replace(b" ", b"")
 
 
 def _must(value: str | None, at: str, name: str) -> str:
@@ -176,9 +176,7 @@ _KINDS: Final = ("char_location", "page_location", "content_block_location")
 
 def citations_of(raw: msgspec.Raw) -> tuple[Citation, ...]:
     """What a text rests on.  Raises msgspec.ValidationError where that is not said in this wire's form."""
-    if not said(raw) or not starts(raw, b"["):
-        return ()
-    return tuple([citation_of(each) for each in shapes.locations.decode(raw) or ()])
+    return tuple([citation_of(each) for each in items.decode(raw)]) if starts(raw, b"[") else ()
 
 
 def citation_of(raw: msgspec.Raw) -> Citation:

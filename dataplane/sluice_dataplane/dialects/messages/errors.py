@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from sluice_dataplane.dialects.values import UNREADABLE, members, said
 from sluice_dataplane.errors import GatewayError
 from sluice_dataplane.errors import error_body as common_body
 
@@ -31,7 +32,6 @@ class _Error(msgspec.Struct, gc=False):
 
 
 _error: Final = msgspec.json.Decoder(_Error | list[_Error])
-_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def error_body(error: GatewayError, request_id: str) -> bytes:
@@ -52,8 +52,8 @@ def error_event(body: bytes) -> bytes:
 def is_error(body: bytes) -> bool:
     """Whether *body* is a JSON object with an ``error`` that says something."""
     try:
-        return bytes(_members.decode(body).get("error", b"null")) != b"null"
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return said(members.decode(body).get("error"))
+    except UNREADABLE:
         return False
 
 
@@ -61,7 +61,7 @@ def read_error(body: bytes) -> str:
     """What an error says to people; "" where *body* is none.  Bedrock says it without ``error``, Vertex in a list."""
     try:
         found = _error.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""
     if isinstance(found, list):
         if not found:

@@ -9,7 +9,6 @@ pages "Claude on Vertex AI" and "Claude on Amazon Bedrock" with what Anthropic's
 """
 
 import contextlib
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -36,7 +35,7 @@ _OWNED: Final = tuple(
 )
 # Other services, other models than the one that was asked for, more rounds than one.
 _UNPRICED: Final = ("container", "mcp_servers", "fallbacks", "compaction")
-_NOTHING: Final = (b"null", b"[]", b"{}", b'""', b"false")
+NOTHING: Final = (b"null", b"[]", b"{}", b'""', b"false")
 _LONG: Final = "context-1m"  # the beta that asks for a longer window than a model has by itself
 LONG_CONTEXT: Final = 1_000_000  # tokens
 _GLOBAL: Final = ("", "global", "not_available")
@@ -193,12 +192,9 @@ def _name(value: msgspec.Raw) -> str:
 
 def _unpriced(fields: _Fields) -> str:
     for name in _UNPRICED:
-        if _asked(getattr(fields, name)):
+        value = getattr(fields, name)
+        if said(value) and bytes(value) not in NOTHING:
             return name
     # A conversation that is summarised on the way is read, and written, once more than its length tells.
     edits = bytes(fields.context_management)
     return "context_management" if b'"compact_' in edits or b"\\" in edits else ""
-
-
-def _asked(value: msgspec.Raw, nothing: Sequence[bytes] = _NOTHING) -> bool:
-    return said(value) and bytes(value) not in nothing

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.conversation import Part, Request, Thinking, ToolCall
-from sluice_dataplane.dialects.values import items, members, raw
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, items, members, raw
 
 ORIGIN: Final = "messages"
 MARK: Final = b'"sluice:'  # how such a signature begins in JSON
@@ -78,8 +78,11 @@ def without_foreign(messages: msgspec.Raw) -> msgspec.Raw:
 
 def _without(message: msgspec.Raw) -> msgspec.Raw | None:
     """*message* without such thoughts; None where it is nothing else."""
-    found = members.decode(message)
-    blocks = items.decode(found["content"])
+    try:
+        found = members.decode(message)
+        blocks = items.decode(found.get("content", ABSENT))
+    except UNREADABLE:
+        return message  # words alone, which may begin as a mark does
     found["content"] = raw(kept := [block for block in blocks if not (MARK in bytes(block) and _is_foreign(block))])
     return raw(found) if kept else None
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.conversation import Finish, Part, Refusal, Text, Thinking, ToolCall
+from sluice_dataplane.dialects.conversation import Finish, Refusal, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.events import (
     Began,
     ChoiceEnded,
@@ -125,7 +125,7 @@ class Reader:
             return []
         return self._begin(event.index, part)
 
-    def _begin(self, block: int, part: Part) -> list[Event]:
+    def _begin(self, block: int, part: Text | Thinking | ToolCall) -> list[Event]:
         """*part* begins; the words it has already come as its first delta."""
         index = self._open[block] = self._next
         self._next += 1
@@ -203,14 +203,8 @@ def _is_unknown(data: bytes) -> bool:
         return False
 
 
-def _emptied(part: Part) -> tuple[Text | Thinking | ToolCall, str]:
+def _emptied(part: Text | Thinking | ToolCall) -> tuple[Text | Thinking | ToolCall, str]:
     """*part* as it begins, and its words; a call's arguments are empty until they come."""
-    match part:
-        case Text():
-            return msgspec.structs.replace(part, text=""), part.text
-        case ToolCall():
-            return msgspec.structs.replace(part, arguments=""), "" if part.arguments == "{}" else part.arguments
-        case Thinking():
-            return msgspec.structs.replace(part, text=""), part.text
-        case _:
-            raise ValueError("no such block")
+    if isinstance(part, ToolCall):
+        return msgspec.structs.replace(part, arguments=""), "" if part.arguments == "{}" else part.arguments
+    return msgspec.structs.replace(part, text=""), part.text

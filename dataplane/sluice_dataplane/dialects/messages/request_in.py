@@ -1,6 +1,6 @@
 """Anthropic's wire: a client's request in no provider's words."""
 
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,14 +14,13 @@ from sluice_dataplane.dialects.conversation import (
     ToolChoice,
     Turn,
 )
-from sluice_dataplane.dialects.edge import no_json, wrong_type
+from sluice_dataplane.dialects.edge import decode
 from sluice_dataplane.dialects.messages import shapes
 from sluice_dataplane.dialects.messages.blocks_in import cache_of, parts_of
+from sluice_dataplane.dialects.messages.fields import NOTHING
 from sluice_dataplane.dialects.values import members, said
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask
-
-T = TypeVar("T")
 
 _ROLES: Final[dict[str, Literal["user", "assistant", "system"]]] = {
     "user": "user",
@@ -59,7 +58,6 @@ _LEFT_OUT: Final = frozenset(
         *("fallback_credit_token",),
     )
 )
-_NOTHING: Final = (b"null", b"[]", b"{}", b'""', b"false")
 
 
 def read_request(body: bytes, ask: Ask) -> Request:
@@ -68,8 +66,8 @@ def read_request(body: bytes, ask: Ask) -> Request:
     Raises:
         InvalidRequestError: it cannot be understood; names the field.
     """
-    found = decode(shapes.body, body)
-    beyond = [name for name, value in decode(members, body).items() if _is_beyond(name, value)]
+    found = decode(shapes.body, body, "")
+    beyond = [name for name, value in decode(members, body, "").items() if _is_beyond(name, value)]
     turns = _system(found.system, beyond)
     for number, message in enumerate(found.messages):
         turns.append(_turn(message, f"messages[{number}]", beyond))
@@ -93,22 +91,8 @@ def read_request(body: bytes, ask: Ask) -> Request:
     )
 
 
-def decode(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw | bytes, at: str = "") -> T:
-    """*raw*, which stands at *at* in the body.
-
-    Raises:
-        InvalidRequestError: it is not of the form that it must have; names the field.
-    """
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise wrong_type(error, at) from None
-    except (ValueError, RecursionError):
-        raise no_json() from None
-
-
 def _is_beyond(name: str, value: msgspec.Raw) -> bool:
-    return name not in _READ and name not in _LEFT_OUT and said(value) and bytes(value) not in _NOTHING
+    return name not in _READ and name not in _LEFT_OUT and bytes(value) not in NOTHING
 
 
 def _system(raw: msgspec.Raw, beyond: list[str]) -> list[Turn]:

@@ -111,12 +111,6 @@ class OutputConfig(msgspec.Struct, gc=False):
     format: OutputFormat | None = None
 
 
-class Metadata(msgspec.Struct, gc=False):
-    """Who asks."""
-
-    user_id: str | None = None
-
-
 class Body(msgspec.Struct, gc=False):
     """A client's request."""
 
@@ -189,7 +183,6 @@ class StreamEvent(msgspec.Struct, gc=False):
 body: Final = msgspec.json.Decoder(Body)
 blocks: Final[msgspec.json.Decoder[str | list[Block]]] = msgspec.json.Decoder(str | list[Block])
 source: Final = msgspec.json.Decoder(Source)
-locations: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
 location: Final = msgspec.json.Decoder(Location)
 answer: Final = msgspec.json.Decoder(Answer)
 stream_event: Final = msgspec.json.Decoder(StreamEvent)

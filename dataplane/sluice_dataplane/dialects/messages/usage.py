@@ -13,7 +13,7 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.messages.fields import tier
-from sluice_dataplane.dialects.values import MAX_SERVICE_TIER, MAX_TOKENS, UNREADABLE, said, within
+from sluice_dataplane.dialects.values import ABSENT, MAX_SERVICE_TIER, MAX_TOKENS, UNREADABLE, said, within
 from sluice_dataplane.exchange import Reported
 
 
@@ -40,22 +40,7 @@ class Round(msgspec.Struct, gc=False):
     cache_creation: CacheWrites | None = None
 
 
-class Usage(msgspec.Struct, gc=False):
-    """``usage`` as it comes; in a stream it is said in pieces, see :func:`later`."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_creation: CacheWrites | None = None
-    output_tokens_details: OutputDetails | None = None
-    iterations: list[Round] | None = None
-    service_tier: Any = None
-    speed: Any = None
-    inference_geo: Any = None
-
-
-class _Counts(msgspec.Struct, gc=False):
+class _Sums(msgspec.Struct, gc=False):
     """What must be there; all else is detail."""
 
     input_tokens: int | None = None
@@ -64,15 +49,26 @@ class _Counts(msgspec.Struct, gc=False):
     cache_creation_input_tokens: int | None = None
 
 
+class Usage(_Sums, gc=False):
+    """``usage`` as it comes; in a stream it is said in pieces, see :func:`later`."""
+
+    cache_creation: CacheWrites | None = None
+    output_tokens_details: OutputDetails | None = None
+    iterations: list[Round] | None = None
+    service_tier: Any = None
+    speed: Any = None
+    inference_geo: Any = None
+
+
 class _Answer(msgspec.Struct, gc=False):
     type: Any = None
-    content: msgspec.Raw = msgspec.Raw()
-    usage: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = ABSENT
+    usage: msgspec.Raw = ABSENT
     error: Any = None
 
 
 _usage: Final[msgspec.json.Decoder[Usage | None]] = msgspec.json.Decoder(Usage | None)
-_counts: Final = msgspec.json.Decoder(_Counts)
+_sums: Final = msgspec.json.Decoder(_Sums)
 _answer: Final = msgspec.json.Decoder(_Answer)
 
 
@@ -103,10 +99,9 @@ def read(raw: msgspec.Raw) -> Usage | None:
     except UNREADABLE:
         pass
     try:
-        sums = _counts.decode(raw)
+        return Usage(**msgspec.structs.asdict(_sums.decode(raw)))
     except UNREADABLE:
         return None
-    return Usage(*[getattr(sums, name) for name in _Counts.__struct_fields__])
 
 
 def later(before: Usage | None, usage: Usage) -> Usage:
@@ -124,12 +119,9 @@ def reported(usage: Usage) -> Reported | None:
     counted = tokens(usage)
     if counted is None:
         return None
-    service = tier(*[each if isinstance(each, str) else "" for each in _service(usage)])
+    served = (usage.service_tier, usage.speed, usage.inference_geo)
+    service = tier(*[each if isinstance(each, str) else "" for each in served])
     return Reported(counted, service[:MAX_SERVICE_TIER])
-
-
-def _service(usage: Usage) -> tuple[object, object, object]:
-    return usage.service_tier, usage.speed, usage.inference_geo
 
 
 def tokens(usage: Usage) -> TokenUsage | None:

@@ -11,7 +11,7 @@ import msgspec
 from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.messages import usage as wire_usage
 from sluice_dataplane.dialects.seam import Tally
-from sluice_dataplane.dialects.values import ABSENT, length, members, said
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, length, members, said
 
 _UNSAID: Final = frozenset(("type", "id", "index"))  # of a block or delta: its envelope
 _SILENT: Final = frozenset(("ping", "content_block_stop"))
@@ -54,7 +54,7 @@ class Watcher:
         if data is not None:
             try:
                 event = _event.decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except UNREADABLE:
                 self._tally.saw_event(len(data))
             else:
                 self._see(event, data)
@@ -98,7 +98,7 @@ class Watcher:
 def _is_last(delta: msgspec.Raw) -> bool:
     try:
         return said(_stop.decode(delta).stop_reason)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return False
 
 
@@ -106,6 +106,6 @@ def _said(value: msgspec.Raw) -> int:
     """How many bytes of a delta or a block were generated, whatever kind it is: never fewer than its text in UTF-8."""
     try:
         found = members.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return length(value)
     return sum([length(each) for name, each in found.items() if name not in _UNSAID])

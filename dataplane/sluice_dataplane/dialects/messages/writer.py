@@ -6,7 +6,7 @@ A stream of this wire has one block after the other.  Where several parts are op
 from typing import Any, Final
 
 from sluice_contract.usage import TokenUsage
-from sluice_dataplane.dialects.conversation import Part, Refusal, Request, Text, Thinking, ToolCall
+from sluice_dataplane.dialects.conversation import Part, Request, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.events import (
     Began,
     ChoiceEnded,
@@ -35,7 +35,7 @@ class Writer:
     """See the seam."""
 
     __slots__ = (
-        *("_begun_with", "_blocks", "_choice", "_open", "_part", "_parts", "_request", "_shown", "_signed"),
+        *("_begun_with", "_blocks", "_choice", "_kinds", "_open", "_part", "_request", "_shown", "_signed"),
         *("_started", "_waiting", "_waits"),
     )
 
@@ -50,7 +50,7 @@ class Writer:
         self._blocks = 0
         self._waiting: dict[int, list[PartEvent]] = {}  # by part, in the order they began
         self._waits = 0
-        self._parts: set[type[Part]] = set()
+        self._kinds: set[type[Part]] = set()  # of all that was written
         self._choice = ChoiceEnded(finish="stop")
 
     def feed(self, event: Event) -> bytes:
@@ -98,13 +98,14 @@ class Writer:
             return self._write(event) + self._drain()
         if isinstance(event, PartBegan):
             self._waiting[event.index] = [event]
+            self._wait(event)
         elif (waiting := self._waiting.get(event.index)) and not isinstance(waiting[-1], PartEnded):
             waiting.append(event)
             self._wait(event)
         return b""
 
     def _wait(self, event: PartEvent) -> None:
-        self._waits += len(event.text.encode()) if isinstance(event, Delta) else 64
+        self._waits += len(encoder.encode(event))
         if self._waits > MAX_WAITING_BYTES:
             raise FramingError(f"more than {MAX_WAITING_BYTES} bytes of an answer wait for what was begun before")
 
@@ -132,8 +133,7 @@ class Writer:
             case Delta():
                 return self._delta(event.text)
             case Signed():
-                self._signed = True
-                return self._block_delta(type="signature_delta", signature=marked_as(self._part, event.signature))
+                return self._sign(event.signature)
             case Cited():
                 return self._block_delta(type="citations_delta", citation=citation(event.citation))
             case PartEnded():
@@ -142,7 +142,7 @@ class Writer:
     def _begin(self, event: PartBegan) -> bytes:
         part = self._part = event.part
         self._open, self._signed = event.index, False
-        self._parts.add(type(part))
+        self._kinds.add(type(part))
         match part:
             case ToolCall():
                 proof = self._proof(part)
@@ -176,7 +176,8 @@ class Writer:
 
     def _sign(self, signature: str) -> bytes:
         self._signed = True
-        return self._block_delta(type="signature_delta", signature=marked_as(self._part, signature))
+        proof = marked(self._part, signature) if isinstance(self._part, Thinking) else signature
+        return self._block_delta(type="signature_delta", signature=proof)
 
     def _delta(self, text: str) -> bytes:
         if not text:
@@ -207,8 +208,7 @@ class Writer:
         return _event("content_block_delta", index=self._blocks, delta=delta)
 
     def _end(self, event: Ended) -> bytes:
-        samples = tuple(_SAMPLES[kind] for kind in self._parts if kind in _SAMPLES)
-        delta = end(self._choice.finish, self._choice.stop_sequence, samples)
+        delta = end(self._choice.finish, self._choice.stop_sequence, self._kinds)
         usage = written(event.usage or self._begun_with, event.service_tier)
         for name in ("cache_creation", "service_tier"):
             del usage[name]  # only message_start has them
@@ -220,17 +220,6 @@ class Writer:
         if event.code:
             error["code"] = event.code
         return _event("error", error=error)
-
-
-_SAMPLES: Final[dict[type[Part], Part]] = {
-    ToolCall: ToolCall(id="", name=""),
-    Refusal: Refusal(text=""),
-}
-
-
-def marked_as(part: Part, signature: str) -> str:
-    """*signature* of *part* as a client keeps it."""
-    return marked(part, signature) if isinstance(part, Thinking) else signature
 
 
 def _event(name: str, **fields: Any) -> bytes:  # noqa: ANN401  any JSON

@@ -44,6 +44,16 @@ def test_what_another_wire_signed_is_left_out_of_what_passes() -> None:
     assert found == [user, {"role": "assistant", "content": [OWN, TEXT]}]
 
 
+def test_words_that_begin_as_a_mark_does_stay_and_hide_nothing() -> None:
+    """Whatever a user says: the thoughts beside it still go."""
+    user = {"role": "user", "content": "sluice:chat::x"}
+
+    assert kept(user, {"role": "assistant", "content": [FOREIGN, OWN]}) == [
+        user,
+        {"role": "assistant", "content": [OWN]},
+    ]
+
+
 def test_a_body_that_passes_has_no_such_thought() -> None:
     """A conversation may go on with another provider than it began with."""
     body = json.dumps({"model": "m", "messages": [{"role": "assistant", "content": [FOREIGN, TEXT]}]}).encode()

@@ -11,6 +11,7 @@ from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.conversation import (
     Answer,
     Choice,
+    Citation,
     Reasoning,
     Refusal,
     Request,
@@ -21,6 +22,7 @@ from sluice_dataplane.dialects.conversation import (
 from sluice_dataplane.dialects.events import (
     Began,
     ChoiceEnded,
+    Cited,
     Delta,
     Ended,
     Event,
@@ -141,6 +143,22 @@ def test_what_waits_has_a_limit() -> None:
 
     with pytest.raises(FramingError):
         writer.feed(Delta(index=1, text=text))
+
+
+def test_whatever_waits_counts() -> None:
+    """Parts that only begin, and what their words rest on: a quote may be as long as a text."""
+    half = "x" * (writing.MAX_WAITING_BYTES // 2)
+    waiting: list[list[Event]] = [
+        [PartBegan(index=number, part=Thinking(redacted=half, origin="chat")) for number in (1, 2)],
+        [PartBegan(index=1, part=Text(text="")), *[Cited(index=1, citation=Citation(quote=half))] * 2],
+    ]
+    for events in waiting:
+        writer = Writer(Request(), SHOWN)
+        writer.feed(PartBegan(index=0, part=Text(text="")))
+        for event in events[:-1]:
+            writer.feed(event)
+        with pytest.raises(FramingError):
+            writer.feed(events[-1])
 
 
 def test_the_limit_is_of_what_waits_now() -> None:
