@@ -22,6 +22,8 @@ from sluice_dataplane.dialects.responses.thoughts import ORIGIN
 from sluice_dataplane.dialects.responses.usage import reported_of
 from sluice_dataplane.dialects.values import ABSENT, said
 
+CALLS: Final = ("function_call", "custom_tool_call")
+
 
 class Content(msgspec.Struct):
     """A part of a message or a piece of a thought."""
@@ -149,7 +151,7 @@ def parts_of(item: Item) -> list[Part]:
     """The parts of one item of the output; none where it means nothing to other APIs."""
     if item.type == "message":
         return [part for content in item.content or () if (part := part_of(content)) is not None]
-    if item.type in ("function_call", "custom_tool_call"):
+    if item.type in CALLS:
         return [call_of(item)]
     if item.type == "reasoning":
         words, signature = words_of(item), item.encrypted_content or ""

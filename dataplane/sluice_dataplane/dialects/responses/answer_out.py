@@ -8,6 +8,7 @@ import msgspec
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.conversation import (
     Answer,
+    Choice,
     Citation,
     Part,
     Refusal,
@@ -103,9 +104,7 @@ def write_answer(answer: Answer, request: Request, shown: Shown) -> bytes:
     """*answer* to *request*, whole."""
     envelope = Envelope(request, shown)
     envelope.model = answer.model or shown.model
-    if not answer.choices:
-        return encoder.encode(envelope.response("completed", [], usage=answer.usage))
-    choice = answer.choices[0]
+    choice = answer.choices[0] if answer.choices else Choice(parts=())
     reason = reason_of(choice.finish)
     status = "completed" if reason is None else "incomplete"
     output = _items(choice.parts, request, shown, choice.logprobs)

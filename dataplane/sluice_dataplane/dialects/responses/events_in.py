@@ -8,9 +8,6 @@ from sluice_dataplane.dialects.responses.answer_in import Content, Item, Respons
 from sluice_dataplane.dialects.responses.media_in import Annotation
 from sluice_dataplane.dialects.values import ABSENT
 
-CALLS: Final = ("function_call", "custom_tool_call")
-
-
 # What the words of an answer come in.
 KINDS: Final = frozenset(
     (

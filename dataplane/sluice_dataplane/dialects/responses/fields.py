@@ -30,7 +30,7 @@ _OWNED: Final = (
     b'"conversation"',
     b'"previous_response_id"',
 )
-_NOTHING: Final = (b"null", b"false", b"[]", b'""', b"{}")
+NOTHING: Final = (b"null", b"false", b"[]", b'""', b"{}")
 # In the background the answer to this call does not say what it used; the others are searches and other models.
 _UNPRICED: Final = (
     "background",
@@ -95,7 +95,7 @@ def read_ask(body: bytes) -> Ask:
 
 def _tier(value: bytes) -> str:
     """What stands in ``service_tier``; what is no name is the name of nothing."""
-    if value in _NOTHING:
+    if value in NOTHING:
         return "auto"
     try:
         return _text.decode(value)
@@ -107,7 +107,7 @@ def _unpriced(fields: _Fields, body: bytes) -> str:
     for name in _UNPRICED:
         value = getattr(fields, name)
         # One that stands there twice may ask for it in the other.
-        if value is not ABSENT and (bytes(value) not in _NOTHING or body.count(b'"%s"' % name.encode()) > 1):
+        if value is not ABSENT and (bytes(value) not in NOTHING or body.count(b'"%s"' % name.encode()) > 1):
             return name
     return ""
 
@@ -119,11 +119,12 @@ def request_body(body: bytes, ask: Ask, edit: Edit, *, bounded: bool = True) -> 
     bytes and order.  A body that might name an owned field twice is written anew with the last one, which is the one
     we read.
     """
-    clamp = bounded and edit.ceiling is not None and edit.ceiling != ask.max_output_tokens
+    ceiling, asked = edit.ceiling, ask.max_output_tokens
+    clamp = bounded and ceiling is not None and (asked is None or asked > ceiling)
     if edit.model == ask.model and not clamp and not may_repeat(body, _OWNED):
         return body
     changed = members_of(body)
     changed["model"] = raw(edit.model)
-    if clamp and edit.ceiling is not None and (ask.max_output_tokens is None or ask.max_output_tokens > edit.ceiling):
-        changed[CEILING] = raw(edit.ceiling)
+    if clamp:
+        changed[CEILING] = raw(ceiling)
     return encoder.encode(changed)

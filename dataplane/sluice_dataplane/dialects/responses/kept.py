@@ -12,7 +12,7 @@ from sluice_dataplane.dialects.frames import Frame
 from sluice_dataplane.dialects.parts import PLAIN, Parts
 from sluice_dataplane.dialects.responses.wire import ResponsesWire
 from sluice_dataplane.dialects.seam import Edit, Tally, Watcher, Wire
-from sluice_dataplane.dialects.values import UNREADABLE
+from sluice_dataplane.dialects.values import UNREADABLE, members
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Reported
 
 
@@ -21,7 +21,6 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _event: Final = msgspec.json.Decoder(_Event)
-_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOTHING: Final = Reported(TokenUsage())
 _ENDS: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"response.cancelled"')
 
@@ -42,7 +41,7 @@ class _KeptWire(ResponsesWire):
 
     def read_usage(self, body: bytes) -> Reported | None:
         try:
-            _object.decode(body)  # raises where it is no object; a response that failed is one
+            members.decode(body)  # raises where it is no object; a response that failed is one
         except RecursionError:
             raise ValueError("it is nested too deep") from None
         return _NOTHING

@@ -145,6 +145,7 @@ class OpenThought(Open):
 
     def __init__(self, item: str, number: int, allowance: Allowance, thought: Thinking) -> None:
         super().__init__(item, number, allowance)
+        allowance.take(len(thought.signature) + len(thought.redacted))
         self._thought = thought
         self._pieces: list[str] = []
         self._signature = thought.signature
@@ -186,6 +187,7 @@ class OpenProof(Open):
 
     def __init__(self, item: str, number: int, allowance: Allowance, proof: str) -> None:
         super().__init__(item, number, allowance)
+        allowance.take(len(proof))
         self._proof = proof
 
     def begin(self) -> Iterable[Due]:

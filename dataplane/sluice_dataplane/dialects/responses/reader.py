@@ -26,6 +26,7 @@ from sluice_dataplane.dialects.events import (
 )
 from sluice_dataplane.dialects.frames import Frame, FramingError
 from sluice_dataplane.dialects.responses.answer_in import (
+    CALLS,
     Content,
     Item,
     Response,
@@ -38,7 +39,6 @@ from sluice_dataplane.dialects.responses.answer_in import (
     words_of,
 )
 from sluice_dataplane.dialects.responses.events_in import (
-    CALLS,
     StreamEvent,
     annotation_of,
     id_of,
@@ -50,10 +50,10 @@ from sluice_dataplane.dialects.responses.events_in import (
 )
 from sluice_dataplane.dialects.responses.media_in import citation_of
 from sluice_dataplane.dialects.responses.thoughts import ORIGIN
+from sluice_dataplane.dialects.responses.watcher import DONE
 from sluice_dataplane.dialects.values import ABSENT
 
 MAX_PARTS: Final = 4_096  # of one answer
-_DONE: Final = b"[DONE]"
 _LAST: Final = ("response.completed", "response.incomplete")
 _BETWEEN: Final = "\n\n"  # pieces of a thought
 
@@ -88,7 +88,7 @@ class StreamReader:
         """
         if frame.data is None or self._over:
             return []
-        if frame.data == _DONE:
+        if frame.data == DONE:
             self._done = True
             return []
         try:
@@ -189,15 +189,14 @@ class StreamReader:
             self._out.append(Delta(index=opened.index, text=text, logprobs=chances_of(logprobs) or None))
 
     def _read_done(self, event: StreamEvent, kind: str) -> None:
-        key = self._key(event)
         if kind == "response.output_item.done":
             item = item_of(event)
             if item is not None:
                 self._read_item(self._key(event, item), item)
         elif kind == "response.content_part.done" and event.part is not None:
-            self._read_content((*key, event.content_index), event.part)
+            self._read_content((*self._key(event), event.content_index), event.part)
         elif kind in ("response.function_call_arguments.done", "response.custom_tool_call_input.done"):
-            opened = self._open.get(key)
+            opened = self._open.get(self._key(event))
             if opened is not None and not opened.some:
                 self._tell(opened, event.arguments or event.input or "")
 

@@ -11,6 +11,7 @@ import msgspec
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Format, Reasoning, Request, Text, Tool, Turn
 from sluice_dataplane.dialects.edge import decode, invalid, no_json
 from sluice_dataplane.dialects.responses.edge import untranslatable
+from sluice_dataplane.dialects.responses.fields import NOTHING
 from sluice_dataplane.dialects.responses.items_in import Reading
 from sluice_dataplane.dialects.responses.tools_in import read_choice, read_tools
 from sluice_dataplane.dialects.values import ABSENT, members, said
@@ -30,7 +31,6 @@ _READ: Final = frozenset((
 _HARMLESS: Final = frozenset((
     "background_options", "client_metadata", "context_management", "image", "prompt_cache_options", "stream_options",
 ))  # fmt: skip
-_NOTHING: Final = (b"null", b"false", b"[]", b"{}", b'""')
 _KEPT: Final = {
     "previous_response_id": "the response before is kept by the provider that made it. Send the whole input",
     "conversation": "conversations are kept by the provider that made them. Send the whole input",
@@ -131,7 +131,7 @@ def read_request(body: bytes, ask: Ask) -> Request:
 
 
 def _is_beyond(name: str, value: msgspec.Raw) -> bool:
-    return name not in _READ and name not in _HARMLESS and bytes(value) not in _NOTHING
+    return name not in _READ and name not in _HARMLESS and bytes(value) not in NOTHING
 
 
 def _echo(fields: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:

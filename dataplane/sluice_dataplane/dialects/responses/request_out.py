@@ -23,7 +23,6 @@ _EFFORTS: Final[tuple[tuple[int, Effort], ...]] = (  # from how many tokens of a
     (16_384, "high"),
     (8_192, "medium"),
     (2_048, "low"),
-    (0, "minimal"),
 )
 _LEAST: Final = "minimal"
 

@@ -61,13 +61,6 @@ _answer: Final = msgspec.json.Decoder(_Answer)
 _error_body: Final = msgspec.json.Decoder(_ErrorBody)
 
 
-def error_event(code: str | None, message: str, *, type_: str, param: str | None = None, sequence: int = 0) -> bytes:
-    """The event that tells of an error in a stream."""
-    told = _Told(type=type_, code=code, message=message, param=param)
-    event = _ErrorEvent("error", sequence, code, message, param, told)
-    return b"event: error\ndata: " + encoder.encode(event) + b"\n\n"
-
-
 class ResponsesWire(Wire):
     """``POST /responses``; see the seam."""
 
@@ -129,7 +122,8 @@ class ResponsesWire(Wire):
     def error_event(self, body: bytes) -> bytes:
         """The ``error`` event; never a forged ``response.completed``."""
         told = _error_body.decode(body).error
-        return error_event(told.code, told.message, type_=told.type, param=told.param)
+        event = _ErrorEvent("error", 0, told.code, told.message, told.param, told)
+        return b"event: error\ndata: " + encoder.encode(event) + b"\n\n"
 
 
 def _read(body: bytes) -> _Answer:

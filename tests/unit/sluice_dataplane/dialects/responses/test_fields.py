@@ -95,6 +95,7 @@ def test_a_body_of_which_nothing_must_change_is_the_same_bytes() -> None:
 
     assert sent(body) is body
     assert sent(body, ceiling=5) is body
+    assert sent(body, ceiling=9) is body
 
 
 def test_a_changed_body_keeps_its_other_members_as_they_were() -> None:

@@ -11,6 +11,7 @@ from sluice_dataplane.dialects.responses.open_items import (
     Allowance,
     OpenCall,
     OpenMessage,
+    OpenProof,
     OpenThought,
     OpenWords,
 )
@@ -47,6 +48,21 @@ def test_what_comes_beside_the_words_is_limited_too() -> None:
     thought = OpenThought("rs", 0, Allowance(), Thinking())
     with pytest.raises(FramingError):
         repeat(17, lambda: thought.sign(WIDE))
+
+
+@pytest.mark.parametrize("thought", [Thinking(signature=WIDE), Thinking(redacted=WIDE)], ids=["signed", "redacted"])
+def test_what_proves_a_thought_is_limited_where_it_comes_with_it(thought: Thinking) -> None:
+    """A thought that nobody may read is as long as any."""
+    allowance = Allowance()
+    with pytest.raises(FramingError):
+        repeat(17, lambda: OpenThought("rs", 0, allowance, thought))
+
+
+def test_what_proves_calls_is_limited_too() -> None:
+    """Each is kept until the end, as the calls are."""
+    allowance = Allowance()
+    with pytest.raises(FramingError):
+        repeat(17, lambda: OpenProof("rs", 0, allowance, WIDE))
 
 
 def test_empty_pieces_without_end_are_limited() -> None:
