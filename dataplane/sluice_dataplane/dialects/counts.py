@@ -21,8 +21,17 @@ from sluice_dataplane.dialects.values import UNREADABLE, encoder, members, raw
 from sluice_dataplane.exchange import Ask, Endpoint
 
 Members = dict[str, msgspec.Raw]
-_NOT_COUNTED: Final = ("max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata")
-_COUNTED: Final = ("model", "input", "instructions", "tools", "tool_choice", "text", "reasoning", "parallel_tool_calls")
+_MESSAGES_WITHOUT: Final = ("max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata")
+_RESPONSES_WITH: Final = (
+    "model",
+    "input",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "text",
+    "reasoning",
+    "parallel_tool_calls",
+)
 
 
 class _Figure(msgspec.Struct):
@@ -108,7 +117,7 @@ COUNTERS: Final[Mapping[Endpoint, Codec]] = {
     "count_tokens": Counting(
         MESSAGES_CODEC,
         unwrap=_same,
-        wrap=lambda body, _: {name: value for name, value in body.items() if name not in _NOT_COUNTED},
+        wrap=lambda body, _: {name: value for name, value in body.items() if name not in _MESSAGES_WITHOUT},
         answer=lambda count: {"input_tokens": count},
     ),
     "gemini_count": Counting(
@@ -120,7 +129,7 @@ COUNTERS: Final[Mapping[Endpoint, Codec]] = {
     "responses_tokens": Counting(
         RESPONSES_CODEC,
         unwrap=_same,
-        wrap=lambda body, _: {name: value for name, value in body.items() if name in _COUNTED},
+        wrap=lambda body, _: {name: value for name, value in body.items() if name in _RESPONSES_WITH},
         answer=lambda count: {"object": "response.input_tokens", "input_tokens": count},
     ),
 }

@@ -1,4 +1,4 @@
-"""JSON that is looked at from outside, and data URLs: what every wire needs of both.  Knows no API."""
+"""JSON that is looked at from outside, data URLs and names of files: what every wire needs of them.  Knows no API."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,11 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  #
 
 members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])  # of an object; its members' bytes are kept
 items: Final = msgspec.json.Decoder(list[msgspec.Raw])  # of an array
+string: Final = msgspec.json.Decoder(str)
 encoder: Final = msgspec.json.Encoder()
+
+# What is in a file, by how its name ends.
+FILE_TYPES: Final = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}
 
 # A key spelt with \u escapes could hide a second one from a plain search.
 _ESCAPED_KEY: Final = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]{0,64}"\s*:')

@@ -19,9 +19,8 @@ from sluice_dataplane.dialects.conversation import (
     ToolCall,
 )
 from sluice_dataplane.dialects.openai.usage import answer_usage
-from sluice_dataplane.dialects.values import members, said
+from sluice_dataplane.dialects.values import items, members, said, string
 
-_string: Final = msgspec.json.Decoder(str)
 _MAX_DEPTH: Final = 5  # an array of errors in an object is four deep
 
 
@@ -173,9 +172,9 @@ def said_by_error(raw: msgspec.Raw, depth: int = _MAX_DEPTH) -> str:
         return ""
     try:
         if text.startswith(b'"'):
-            return _string.decode(text)
+            return string.decode(text)
         if text.startswith(b"["):
-            first = msgspec.json.decode(text, type=list[msgspec.Raw])[:1]
+            first = items.decode(text)[:1]
             return said_by_error(first[0], depth - 1) if first else ""
         fields = members.decode(text)
     except (ValueError, RecursionError):

@@ -9,6 +9,7 @@ from typing import Final
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.chat import thoughts
 from sluice_dataplane.dialects.chat.finishes import write_finish
+from sluice_dataplane.dialects.chat.tiers import write_tier
 from sluice_dataplane.dialects.chat.tools_in import OLD_PLACE
 from sluice_dataplane.dialects.conversation import (
     Answer,
@@ -27,7 +28,6 @@ from sluice_dataplane.dialects.values import encoder
 
 Members = dict[str, object]
 ID_PREFIX: Final = "chatcmpl-"
-_TIERS: Final = frozenset(("auto", "default", "flex", "scale", "priority", "fast"))
 
 
 def write_answer(answer: Answer, request: Request, shown: Shown) -> bytes:
@@ -161,10 +161,3 @@ def write_usage(usage: TokenUsage) -> Members:
         "prompt_tokens_details": inputs,
         "completion_tokens_details": outputs,
     }
-
-
-def write_tier(tier: str) -> str:
-    """The service tier as OpenAI's SDKs know it; "" for one they do not."""
-    if tier == "standard":
-        return "default"
-    return tier if tier in _TIERS else ""

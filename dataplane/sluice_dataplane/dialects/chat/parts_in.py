@@ -11,9 +11,7 @@ import msgspec
 from sluice_dataplane.dialects.chat.edge import beyond_translation
 from sluice_dataplane.dialects.conversation import Audio, Cache, Document, Image, Part, Refusal, Text
 from sluice_dataplane.dialects.edge import invalid
-from sluice_dataplane.dialects.values import ABSENT, said, split_data_url
-
-_FILE_TYPES: Final = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}
+from sluice_dataplane.dialects.values import ABSENT, FILE_TYPES, said, split_data_url
 
 
 class CacheControl(msgspec.Struct, gc=False):
@@ -131,7 +129,7 @@ def _document(part: ContentPart, at: str) -> Document | None:
         return Document(file_id=file.file_id, title=title, cache=part.cache, at=at)
     if given[:8].lower().startswith(("http://", "https://")):  # OpenRouter's
         return Document(url=given, title=title, cache=part.cache, at=at)
-    guessed = _FILE_TYPES.get(title.rpartition(".")[2].lower(), "application/pdf")
+    guessed = FILE_TYPES.get(title.rpartition(".")[2].lower(), "application/pdf")
     media_type, data = split_data_url(given) or (guessed, given)
     return Document(data=data, media_type=media_type or guessed, title=title, cache=part.cache, at=at)
 

@@ -5,8 +5,6 @@ Chunks without choices (Azure's of its filters, keep-alives) say nothing but the
 began have ended.  Usage is what was said last.
 """
 
-from typing import Final
-
 import msgspec
 
 from sluice_contract.usage import TokenUsage
@@ -14,14 +12,12 @@ from sluice_dataplane.dialects.chat import shapes
 from sluice_dataplane.dialects.chat.answers_in import said_by_error
 from sluice_dataplane.dialects.chat.calls import CallsError
 from sluice_dataplane.dialects.chat.choice_in import StreamedChoice
-from sluice_dataplane.dialects.events import Began, Ended, Event, Failed
+from sluice_dataplane.dialects.events import UNREADABLE, Began, Ended, Event, Failed
 from sluice_dataplane.dialects.frames import Frame
+from sluice_dataplane.dialects.openai.fields import MAX_CHOICES
 from sluice_dataplane.dialects.openai.usage import chunk_usage
-from sluice_dataplane.dialects.values import members, said
-
-_DONE: Final = b"[DONE]"
-_MAX_CHOICES: Final = 128  # as many as a request can ask for
-_UNREADABLE: Final = "The provider's stream cannot be read."
+from sluice_dataplane.dialects.openai.wire import DONE
+from sluice_dataplane.dialects.values import NULL, members, said
 
 
 class ChatReader:
@@ -42,14 +38,14 @@ class ChatReader:
         if self._over or data is None:
             return []
         data = data.strip()
-        if data == _DONE:
+        if data == DONE:
             return self._done()
         if not data.startswith(b"{"):
             return []
         try:
             return self._chunk(data)
         except (ValueError, RecursionError, CallsError):
-            return self._fail(Failed(message=_UNREADABLE))
+            return self._fail(UNREADABLE)
 
     def finish(self) -> list[Event]:
         """What is left to say when the stream has ended properly."""
@@ -105,7 +101,7 @@ class ChatReader:
     def _choice(self, index: int) -> StreamedChoice:
         choice = self._choices.get(index)
         if choice is None:
-            if not 0 <= index < _MAX_CHOICES:
+            if not 0 <= index < MAX_CHOICES:
                 raise ValueError(f"there is no choice {index}")
             choice = self._choices[index] = StreamedChoice(index)
         return choice
@@ -123,7 +119,7 @@ def _failed(data: bytes, chunk: shapes.Envelope) -> Failed:
 def _member(error: msgspec.Raw, name: str) -> str:
     """What the error says under *name*, where that is a word or a number."""
     try:
-        value = msgspec.json.decode(members.decode(error).get(name, msgspec.Raw(b"null")))
+        value = msgspec.json.decode(members.decode(error).get(name, msgspec.Raw(NULL)))
     except (ValueError, RecursionError):
         return ""
     return str(value) if isinstance(value, str | int) else ""

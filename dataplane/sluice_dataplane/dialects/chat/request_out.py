@@ -9,14 +9,13 @@ from typing import Final
 import msgspec
 
 from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
+from sluice_dataplane.dialects.chat.tiers import write_tier
 from sluice_dataplane.dialects.chat.tools_in import Grammar
 from sluice_dataplane.dialects.chat.turns_out import write_turns
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Format, Reasoning, Request, Tool, ToolChoice
 from sluice_dataplane.dialects.seam import To
 from sluice_dataplane.dialects.values import encoder
 
-_TIERS: Final = frozenset(("auto", "default", "flex", "scale", "priority", "fast"))
-_SAME_TIERS: Final = {"standard_only": "default", "standard": "default"}
 _grammar: Final = msgspec.json.Decoder(Grammar)
 _FORMAT_NAME: Final = "answer"  # OpenAI's API must have one
 # What a budget of thinking is in words, up to so many tokens; of the words that there are, all models know these.
@@ -47,9 +46,10 @@ def write_request(request: Request, to: To) -> bytes:
     if ceiling is not None:
         body["max_completion_tokens" if NEW_CEILING in to.quirks else "max_tokens"] = ceiling
     body |= _plain(request)
-    tier = _tier(request, to)
-    if tier:
+    if tier := write_tier(request.service_tier):
         body["service_tier"] = tier
+    elif request.service_tier:
+        to.losses.lose("service_tier")
     if request.stream:
         body["stream"] = True
         if NO_STREAM_OPTIONS not in to.quirks:
@@ -108,14 +108,6 @@ def _effort(reasoning: Reasoning | None, to: To) -> Effort | None:
     if not reasoning.enabled or reasoning.budget is None:
         return None
     return next((effort for tokens, effort in _EFFORTS if reasoning.budget <= tokens), _MUCH)
-
-
-def _tier(request: Request, to: To) -> str:
-    tier = _SAME_TIERS.get(request.service_tier, request.service_tier)
-    if tier and tier not in _TIERS:
-        to.losses.lose("service_tier")
-        return ""
-    return tier
 
 
 def _format(form: Format) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sluice_dataplane.dialects.values import ABSENT, said
+from sluice_dataplane.dialects.values import ABSENT, said, string
 
 
 class _Shape(msgspec.Struct, gc=False):
@@ -131,7 +131,6 @@ envelope: Final = msgspec.json.Decoder(Envelope)
 choices: Final = msgspec.json.Decoder(list[Choice] | None)
 logprobs: Final = msgspec.json.Decoder(Logprobs | None)
 _extra: Final = msgspec.json.Decoder(_Extra | None)
-_string: Final = msgspec.json.Decoder(str)
 
 
 def arguments_of(function: Function) -> str:
@@ -139,7 +138,7 @@ def arguments_of(function: Function) -> str:
     raw = bytes(function.arguments)
     if raw in (b"", b"null"):
         return ""
-    return _string.decode(raw) if raw.startswith(b'"') else raw.decode()
+    return string.decode(raw) if raw.startswith(b'"') else raw.decode()
 
 
 def signature_of(extra: msgspec.Raw) -> str:

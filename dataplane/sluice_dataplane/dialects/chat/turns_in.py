@@ -104,7 +104,7 @@ class Turns:
         if call.custom is not None:
             arguments = call.custom.input or ""
         else:
-            arguments = decode_arguments(call.function or Function(), f"{at}.function.arguments")
+            arguments = _arguments_of(call.function or Function(), f"{at}.function.arguments")
         identity = str(call.id) if call.id else self._ids.free()
         read = ToolCall(
             id=identity, name=name, arguments=arguments, free=free, signature=signature_of(call.extra_content), at=at
@@ -131,12 +131,7 @@ class Turns:
         )
 
 
-def decode_arguments(function: Function, at: str) -> str:
-    """The text of a call's arguments.
-
-    Raises:
-        InvalidRequestError: it is none.
-    """
+def _arguments_of(function: Function, at: str) -> str:
     try:
         return arguments_of(function)
     except ValueError:

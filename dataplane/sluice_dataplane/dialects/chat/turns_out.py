@@ -24,12 +24,12 @@ from sluice_dataplane.dialects.conversation import (
     Turn,
 )
 from sluice_dataplane.dialects.seam import To
-from sluice_dataplane.dialects.values import data_url
+from sluice_dataplane.dialects.values import FILE_TYPES, data_url
 
 Message = dict[str, object]
 _INSTRUCTIONS: Final = ("system", "developer")
 _NOTHING_LIKE_IT: Final = "the provider of this model has nothing like it"
-_EXTENSIONS: Final = {"application/pdf": "pdf", "text/plain": "txt", "text/markdown": "md", "text/csv": "csv"}
+_EXTENSIONS: Final = {media_type: end for end, media_type in FILE_TYPES.items()}
 
 
 def write_turns(turns: Sequence[Turn], to: To) -> list[Message]:
@@ -45,14 +45,14 @@ def write_turns(turns: Sequence[Turn], to: To) -> list[Message]:
     instructions = [part for turn in turns[:leading] for part in turn.parts]
     if instructions:
         name = turns[0].name if leading == 1 else ""
-        messages.append(_named("system", name, {"content": _words(instructions, to, "\n\n")}))
+        messages.append(_named("system", name, {"content": _words(instructions, to)}))
     for role, name, parts in _merged(turns[leading:]):
         if role == "assistant":
             messages += _assistant(parts, name, to)
         elif role == "user":
             messages += _user(parts, name, to)
         else:
-            messages.append(_named("system", name, {"content": _words(parts, to, "\n\n")}))
+            messages.append(_named("system", name, {"content": _words(parts, to)}))
     return messages
 
 
@@ -71,13 +71,13 @@ def _named(role: str, name: str, members: Message) -> Message:
     return {"role": role, "name": name, **members} if name else {"role": role, **members}
 
 
-def _words(parts: Iterable[Part], to: To, between: str) -> str:
+def _words(parts: Iterable[Part], to: To) -> str:
     words: list[str] = []
     for part in parts:
         if not isinstance(part, Text):
-            raise to.losses.refuse(getattr(part, "at", "") or "turns", "only text can stand here for this provider")
+            raise to.losses.refuse(part.at or "turns", "only text can stand here for this provider")
         words.append(part.text)
-    return between.join(words)
+    return "\n\n".join(words)
 
 
 def _assistant(parts: Iterable[Part], name: str, to: To) -> list[Message]:
@@ -95,7 +95,7 @@ def _assistant(parts: Iterable[Part], name: str, to: To) -> list[Message]:
         elif isinstance(part, Thinking):
             thought.append(part)
         else:
-            raise to.losses.refuse(getattr(part, "at", "") or "turns", f"in the assistant's turn {_NOTHING_LIKE_IT}")
+            raise to.losses.refuse(part.at or "turns", f"in the assistant's turn {_NOTHING_LIKE_IT}")
     if not (words or refusals or calls):
         return []
     message = _named("assistant", name, {"content": "\n".join(words) if words else None})

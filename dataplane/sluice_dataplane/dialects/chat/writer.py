@@ -16,10 +16,10 @@ from sluice_dataplane.dialects.chat.answers_out import (
     is_old,
     write_call,
     write_chances,
-    write_tier,
     write_usage,
 )
 from sluice_dataplane.dialects.chat.finishes import write_finish
+from sluice_dataplane.dialects.chat.tiers import write_tier
 from sluice_dataplane.dialects.conversation import Citation, Refusal, Request, Text, Thinking, ToolCall
 from sluice_dataplane.dialects.events import (
     Began,
@@ -65,21 +65,25 @@ class _Choice(msgspec.Struct, gc=False):
 class ChatWriter:
     """See :class:`~sluice_dataplane.dialects.seam.Writer`."""
 
-    __slots__ = ("_choices", "_head", "_old", "_shown", "_usage_wanted")
+    __slots__ = ("_choices", "_head", "_model", "_old", "_shown", "_tier", "_usage_wanted")
 
     def __init__(self, request: Request, shown: Shown) -> None:
         self._shown = shown
         self._usage_wanted = request.usage_wanted
         self._old = is_old(request)
         self._choices: dict[int, _Choice] = {}
-        self._head = self._written_head("", "")
+        self._model = shown.model
+        self._tier = ""
+        self._head = self._written_head()
 
     def feed(self, event: Event) -> bytes:
         """The bytes for *event*; may be empty."""
         if isinstance(event, Delta):
             return self._delta(event)
         if isinstance(event, Began):
-            self._head = self._written_head(event.model, event.service_tier)
+            self._model = event.model or self._model
+            self._tier = write_tier(event.service_tier)
+            self._head = self._written_head()
             return self._opening(0)
         if isinstance(event, Ended):
             return self._end(event)
@@ -199,9 +203,10 @@ class ChatWriter:
     def _end(self, event: Ended) -> bytes:
         if event.usage is None or not self._usage_wanted:
             return _DONE
-        tier = write_tier(event.service_tier)
-        head = self._head if not tier or b'"service_tier"' in self._head else self._with_tier(self._head, tier)
-        return head + b'[],"usage":' + encoder.encode(write_usage(event.usage)) + b"}\n\n" + _DONE
+        if not self._tier:
+            self._tier = write_tier(event.service_tier)
+            self._head = self._written_head()
+        return self._head + b'[],"usage":' + encoder.encode(write_usage(event.usage)) + b"}\n\n" + _DONE
 
     def _chunk(
         self, number: int, delta: Members, *, reason: str | None = None, chances: Members | None = None
@@ -209,22 +214,17 @@ class ChatWriter:
         choice = {"index": number, "delta": delta, "logprobs": chances, "finish_reason": reason}
         return self._head + b"[" + encoder.encode(choice) + b"]}\n\n"
 
-    def _written_head(self, model: str, tier: str) -> bytes:
+    def _written_head(self) -> bytes:
         """All of a chunk up to its choices."""
         members: Members = {
             "id": ID_PREFIX + self._shown.id,
             "object": "chat.completion.chunk",
             "created": self._shown.created_s,
-            "model": model or self._shown.model,
+            "model": self._model,
         }
-        tier = write_tier(tier)
-        if tier:
-            members["service_tier"] = tier
+        if self._tier:
+            members["service_tier"] = self._tier
         return b"data: " + encoder.encode(members)[:-1] + b',"choices":'
-
-    @staticmethod
-    def _with_tier(head: bytes, tier: str) -> bytes:
-        return head.removesuffix(b'"choices":') + b'"service_tier":' + encoder.encode(tier) + b',"choices":'
 
 
 def _signed(part: _Part, signature: str) -> Members | None:

@@ -8,6 +8,7 @@ Sources: the OpenAI API reference for chat completions, completions and embeddin
 also those of OpenRouter, xAI, DashScope and LiteLLM.
 """
 
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -15,7 +16,17 @@ import msgspec
 from sluice_contract.quirks import NEW_CEILING, NO_STREAM_OPTIONS
 from sluice_dataplane.dialects.edge import no_model, read_fields
 from sluice_dataplane.dialects.seam import Edit
-from sluice_dataplane.dialects.values import UNREADABLE, may_repeat, members_of
+from sluice_dataplane.dialects.values import (
+    ABSENT,
+    NULL,
+    UNREADABLE,
+    encoder,
+    items,
+    may_repeat,
+    members_of,
+    raw,
+    string,
+)
 from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask
 
@@ -34,32 +45,36 @@ _RANGES: Final = (
 # other one.
 _CEILINGS: Final = ("max_tokens", "max_completion_tokens", "n_predict", "max_new_tokens")
 _OWNED: Final = (b'"model"', b'"stream"', b'"max_tokens"', b'"max_completion_tokens"', b'"n"', b'"stream_options"')
-_ABSENT: Final = msgspec.Raw()
-_NOTHING: Final = (b"null", b"false", b"[]", b'""')
-# Answers that come later, searches, predictions that are billed when they fail, other models and providers than the one
-# that was asked for, what a provider keeps, templates that may write anything around the messages.
-_UNPRICED: Final = (
-    "deferred",
-    "prediction",
-    "web_search_options",
-    "search_parameters",
-    "enable_search",
-    "plugins",
-    "models",
-    "fallbacks",
-    "preset",
-    "provider",
-    "extra_body",
-    "cached_content",
-    "chat_template",
-)
+_NOTHING: Final = (NULL, b"false", b"[]", b'""')
 
 
 class _StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
-class _Fields(msgspec.Struct):
+class _Unpriced(msgspec.Struct):
+    """What costs more than tokens, or what the bytes do not bound.
+
+    Answers that come later, searches, predictions that are billed when they fail, other models and providers than the
+    one that was asked for, what a provider keeps, templates that may write anything around the messages.
+    """
+
+    deferred: msgspec.Raw = ABSENT
+    prediction: msgspec.Raw = ABSENT
+    web_search_options: msgspec.Raw = ABSENT
+    search_parameters: msgspec.Raw = ABSENT
+    enable_search: msgspec.Raw = ABSENT
+    plugins: msgspec.Raw = ABSENT
+    models: msgspec.Raw = ABSENT
+    fallbacks: msgspec.Raw = ABSENT
+    preset: msgspec.Raw = ABSENT
+    provider: msgspec.Raw = ABSENT
+    extra_body: msgspec.Raw = ABSENT
+    cached_content: msgspec.Raw = ABSENT
+    chat_template: msgspec.Raw = ABSENT
+
+
+class _Fields(_Unpriced):
     """The owned fields of all three endpoints; types as the API reference gives them, null allowed where it is.
 
     What is only looked at, and judged by nobody, is taken as it is.
@@ -76,32 +91,17 @@ class _Fields(msgspec.Struct):
     n_cmpl: int | None = None
     stream_options: _StreamOptions | None = None
     user: str | None = None
-    prompt: msgspec.Raw = _ABSENT
-    modalities: msgspec.Raw = _ABSENT
-    tools: msgspec.Raw = _ABSENT
-    functions: msgspec.Raw = _ABSENT
-    response_format: msgspec.Raw = _ABSENT
-    service_tier: msgspec.Raw = _ABSENT
-    deferred: msgspec.Raw = _ABSENT
-    prediction: msgspec.Raw = _ABSENT
-    web_search_options: msgspec.Raw = _ABSENT
-    search_parameters: msgspec.Raw = _ABSENT
-    enable_search: msgspec.Raw = _ABSENT
-    plugins: msgspec.Raw = _ABSENT
-    models: msgspec.Raw = _ABSENT
-    fallbacks: msgspec.Raw = _ABSENT
-    preset: msgspec.Raw = _ABSENT
-    provider: msgspec.Raw = _ABSENT
-    extra_body: msgspec.Raw = _ABSENT
-    cached_content: msgspec.Raw = _ABSENT
-    chat_template: msgspec.Raw = _ABSENT
+    prompt: msgspec.Raw = ABSENT
+    modalities: msgspec.Raw = ABSENT
+    tools: msgspec.Raw = ABSENT
+    functions: msgspec.Raw = ABSENT
+    response_format: msgspec.Raw = ABSENT
+    service_tier: msgspec.Raw = ABSENT
 
 
 _fields: Final = msgspec.json.Decoder(_Fields)
-_text: Final = msgspec.json.Decoder(str)
-_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_encoder: Final = msgspec.json.Encoder()
-_NULL: Final = b"null"
+_unpriced_of: Final = attrgetter(*_Unpriced.__struct_fields__)
+_PLAIN: Final = (ABSENT,) * len(_Unpriced.__struct_fields__)
 
 
 def read_ask(body: bytes, *, generates: bool = True) -> Ask:
@@ -126,22 +126,22 @@ def read_ask(body: bytes, *, generates: bool = True) -> Ask:
         stream=bool(fields.stream),
         max_output_tokens=max(ceilings) if ceilings and min(ceilings) >= 0 else None,
         choices=max(fields.n or 1, fields.best_of or 1, fields.n_cmpl or 1)
-        * (1 if fields.prompt is _ABSENT else _prompts(fields.prompt)),
+        * (1 if fields.prompt is ABSENT else _prompts(fields.prompt)),
         usage_wanted=bool(fields.stream_options and fields.stream_options.include_usage),
         user=fields.user,
-        audio_wanted=fields.modalities is not _ABSENT and _has_audio(fields.modalities, body),
-        instructed=not (fields.tools is fields.functions is fields.response_format is _ABSENT),
-        service_tier="" if fields.service_tier is _ABSENT else _tier(bytes(fields.service_tier)),
-        unpriced="" if _is_plain(fields) else _unpriced(fields, body),
+        audio_wanted=fields.modalities is not ABSENT and _has_audio(fields.modalities, body),
+        instructed=not (fields.tools is fields.functions is fields.response_format is ABSENT),
+        service_tier="" if fields.service_tier is ABSENT else _tier(bytes(fields.service_tier)),
+        unpriced=_unpriced(fields, body),
     )
 
 
-def _tier(raw: bytes) -> str:
+def _tier(value: bytes) -> str:
     """What stands in ``service_tier``; what is no name is the name of nothing."""
-    if raw in _NOTHING:
+    if value in _NOTHING:
         return "auto"
     try:
-        return _text.decode(raw)
+        return string.decode(value)
     except UNREADABLE:
         return "?"
 
@@ -156,7 +156,7 @@ def _prompts(prompt: msgspec.Raw) -> int:
     if bytes(memoryview(prompt)[:1]) != b"[":
         return 1
     try:
-        prompts = _list.decode(prompt)
+        prompts = items.decode(prompt)
     except UNREADABLE:
         raise InvalidRequestError("prompt: cannot be read.", param="prompt") from None
     if all(bytes(memoryview(each)[:1]) in b"-0123456789" for each in prompts):
@@ -165,32 +165,14 @@ def _prompts(prompt: msgspec.Raw) -> int:
 
 
 def _unpriced(fields: _Fields, body: bytes) -> str:
-    for name in _UNPRICED:
-        value = getattr(fields, name)
+    values = _unpriced_of(fields)
+    if values == _PLAIN:  # nearly every request: nothing is compared but identities
+        return ""
+    for name, value in zip(_Unpriced.__struct_fields__, values, strict=True):
         # One that stands there twice may ask for it in the other.
-        if value is not _ABSENT and (bytes(value) not in _NOTHING or body.count(b'"%s"' % name.encode()) > 1):
+        if value is not ABSENT and (bytes(value) not in _NOTHING or body.count(b'"%s"' % name.encode()) > 1):
             return name
     return ""
-
-
-def _is_plain(fields: _Fields) -> bool:
-    """Whether nothing is asked for that costs more than tokens."""
-    return (
-        fields.deferred
-        is fields.prediction
-        is fields.web_search_options
-        is fields.search_parameters
-        is fields.enable_search
-        is fields.plugins
-        is fields.models
-        is fields.fallbacks
-        is fields.preset
-        is fields.provider
-        is fields.extra_body
-        is fields.cached_content
-        is fields.chat_template
-        is _ABSENT
-    )
 
 
 def request_body(
@@ -217,30 +199,26 @@ def request_body(
     if edit.model == ask.model and not (add_usage or clamp or drop_options or _may_repeat(body, ask, billed)):
         return body
     members = members_of(body)
-    members["model"] = _raw(edit.model)
+    members["model"] = raw(edit.model)
     if drop_options:
         members.pop("stream_options", None)
     elif add_usage:
         options = members.get("stream_options")
-        values = {} if options is None or bytes(options) == _NULL else members_of(options)
-        members["stream_options"] = _raw({**values, "include_usage": True})
+        values = {} if options is None or bytes(options) == NULL else members_of(options)
+        members["stream_options"] = raw({**values, "include_usage": True})
     if clamp and ceiling is not None:
         _clamp(members, ceiling, "max_completion_tokens" if NEW_CEILING in edit.quirks else "max_tokens")
-    return _encoder.encode(members)
+    return encoder.encode(members)
 
 
 def _clamp(members: dict[str, msgspec.Raw], ceiling: int, usual: str) -> None:
-    named = [name for name in _CEILINGS if bytes(members.get(name, _NULL)) != _NULL]
+    named = [name for name in _CEILINGS if bytes(members.get(name, NULL)) != NULL]
     for name in named:
         if not 0 <= int(msgspec.json.decode(members[name])) <= ceiling:
-            members[name] = _raw(ceiling)
+            members[name] = raw(ceiling)
     if not named:
         # OpenAI's reasoning models refuse max_tokens; most other servers know only that.
-        members[usual] = _raw(ceiling)
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(_encoder.encode(value))
+        members[usual] = raw(ceiling)
 
 
 def _may_repeat(body: bytes, ask: Ask, billed: tuple[bytes, ...]) -> bool:

@@ -11,45 +11,44 @@ from typing import Final
 import msgspec
 
 from sluice_dataplane.dialects.parts import PLAIN, Parts
-from sluice_dataplane.dialects.values import UNREADABLE, said
+from sluice_dataplane.dialects.values import ABSENT, UNREADABLE, said, starts
 
 _TEXT: Final = frozenset(("text", "refusal", "input_text", "output_text", "thinking", "reasoning"))
 _FREE_TOOLS: Final = frozenset(
     ("function", "custom")
 )  # the client runs them; all others are run, and billed, by others
-_ABSENT: Final = msgspec.Raw()
 
 
 class _Part(msgspec.Struct, gc=False):
     type: str | None = None
-    text: msgspec.Raw = _ABSENT
-    image_url: msgspec.Raw = _ABSENT
-    input_audio: msgspec.Raw = _ABSENT
+    text: msgspec.Raw = ABSENT
+    image_url: msgspec.Raw = ABSENT
+    input_audio: msgspec.Raw = ABSENT
 
 
 class _Message(msgspec.Struct, gc=False):
     content: str | list[str | _Part] | None = None
-    audio: msgspec.Raw = _ABSENT  # an earlier answer's, by id
+    audio: msgspec.Raw = ABSENT  # an earlier answer's, by id
     images: list[_Part] | None = None  # an earlier answer's, given back
 
 
 class _Tool(msgspec.Struct, gc=False):
     type: str | None = None
-    function: msgspec.Raw = _ABSENT
+    function: msgspec.Raw = ABSENT
 
 
 class _Chat(msgspec.Struct, gc=False):
     messages: list[_Message] = []
-    tools: msgspec.Raw = _ABSENT
+    tools: msgspec.Raw = ABSENT
 
 
 class _Image(msgspec.Struct, gc=False):
-    url: msgspec.Raw = _ABSENT
+    url: msgspec.Raw = ABSENT
     detail: str | None = None
 
 
 class _Sound(msgspec.Struct, gc=False):
-    data: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = ABSENT
 
 
 class _Embeddings(msgspec.Struct, gc=False):
@@ -59,10 +58,10 @@ class _Embeddings(msgspec.Struct, gc=False):
 class _Others(msgspec.Struct, gc=False):
     """What some servers embed besides, or in place of, ``input``: messages (vLLM), pictures (Voyage, Jina)."""
 
-    messages: msgspec.Raw = _ABSENT
-    inputs: msgspec.Raw = _ABSENT
-    images: msgspec.Raw = _ABSENT
-    image: msgspec.Raw = _ABSENT
+    messages: msgspec.Raw = ABSENT
+    inputs: msgspec.Raw = ABSENT
+    images: msgspec.Raw = ABSENT
+    image: msgspec.Raw = ABSENT
 
 
 _chat: Final = msgspec.json.Decoder(_Chat)
@@ -96,9 +95,9 @@ def parts_of_embeddings(body: bytes) -> Parts:
 
 
 def _parts_of_chat(chat: _Chat) -> Parts:
-    unpriced = "" if chat.tools is _ABSENT else _paid_tool(chat.tools)
+    unpriced = "" if chat.tools is ABSENT else _paid_tool(chat.tools)
     for message in chat.messages:
-        if type(message.content) is list or message.audio is not _ABSENT or message.images is not None:
+        if type(message.content) is list or message.audio is not ABSENT or message.images is not None:
             return _counted(chat, unpriced)
     return Parts(unpriced=unpriced) if unpriced else PLAIN
 
@@ -121,7 +120,7 @@ class _Count:
 
     def see(self, message: _Message, name: str) -> None:
         """Count the parts of the message called *name*."""
-        if message.audio is not _ABSENT and bytes(message.audio) != b"null":
+        if said(message.audio):
             self._give_up(f"{name}.audio")
         for place, parts in (("content", message.content), ("images", message.images)):
             if isinstance(parts, list):
@@ -130,30 +129,30 @@ class _Count:
                         self._see_part(part, f"{name}.{place}[{number}]")
 
     def _see_part(self, part: _Part, name: str) -> None:
-        if part.image_url is not _ABSENT and part.type in (None, "image_url"):
+        if part.image_url is not ABSENT and part.type in (None, "image_url"):
             self._see_image(part.image_url, name)
-        elif part.input_audio is not _ABSENT and part.type in (None, "input_audio"):
+        elif part.input_audio is not ABSENT and part.type in (None, "input_audio"):
             self._see_sound(part.input_audio, name)
-        elif part.type not in _TEXT and not (part.type is None and part.text is not _ABSENT):
+        elif part.type not in _TEXT and not (part.type is None and part.text is not ABSENT):
             self._give_up(name)
 
     def _see_image(self, raw: msgspec.Raw, name: str) -> None:
-        image = _Image(url=raw) if _starts(raw, b'"') else _image.decode(raw)
+        image = _Image(url=raw) if starts(raw, b'"') else _image.decode(raw)
         # A ``data:`` URL of another type is a file, whatever the part is called; so is what a provider has stored.
-        if not (_starts(image.url, b'"data:image/') or _starts(image.url, b'"http')):
+        if not (starts(image.url, b'"data:image/') or starts(image.url, b'"http')):
             self._give_up(name)
             return
         self.images += 1
         self.low_images += image.detail == "low"
-        self.media_bytes += _length(image.url)
+        self.media_bytes += _size(image.url)
 
     def _see_sound(self, raw: msgspec.Raw, name: str) -> None:
         data = _sound.decode(raw).data
-        if not _starts(data, b'"'):
+        if not starts(data, b'"'):
             self._give_up(name)
             return
-        self.audio_bytes += _length(data) * 3 // 4
-        self.media_bytes += _length(data)
+        self.audio_bytes += _size(data) * 3 // 4
+        self.media_bytes += _size(data)
 
     def _give_up(self, name: str) -> None:
         self.opaque = self.opaque or name
@@ -165,14 +164,11 @@ def _paid_tool(raw: msgspec.Raw) -> str:
     except UNREADABLE:
         return "tools"
     for number, tool in enumerate(tools):
-        if tool.type not in _FREE_TOOLS and not (tool.type is None and tool.function is not _ABSENT):
+        if tool.type not in _FREE_TOOLS and not (tool.type is None and tool.function is not ABSENT):
             return f"tools[{number}].type"
     return ""
 
 
-def _starts(raw: msgspec.Raw, start: bytes) -> bool:
-    return bytes(memoryview(raw)[: len(start)]).lower() == start
-
-
-def _length(raw: msgspec.Raw) -> int:
+def _size(raw: msgspec.Raw) -> int:
+    """The bytes of a value, its quotes included: so many of the body are no text."""
     return len(memoryview(raw))

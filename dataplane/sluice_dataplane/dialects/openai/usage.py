@@ -12,7 +12,16 @@ import msgspec
 
 from sluice_contract.usage import TokenUsage
 from sluice_dataplane.dialects.costs import ticks, usd
-from sluice_dataplane.dialects.values import ABSENT, MAX_SERVICE_TIER, MAX_TOKENS, UNREADABLE, length, said, within
+from sluice_dataplane.dialects.values import (
+    ABSENT,
+    MAX_SERVICE_TIER,
+    MAX_TOKENS,
+    UNREADABLE,
+    length,
+    members,
+    said,
+    within,
+)
 from sluice_dataplane.exchange import Reported
 
 
@@ -106,7 +115,6 @@ _chunk: Final = msgspec.json.Decoder(_Chunk)
 _plain: Final = msgspec.json.Decoder(_Plain)
 _choices: Final = msgspec.json.Decoder(_Choices)
 _total_cost: Final = msgspec.json.Decoder(_TotalCost)
-_anything: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def answer_usage(body: bytes, *, generates: bool = True) -> Reported | None:
@@ -137,7 +145,7 @@ def _answer_of(body: bytes) -> _WithUsage | None:
     try:
         return _with_usage.decode(body)
     except msgspec.ValidationError:
-        _anything.decode(body)
+        members.decode(body)
         return None
 
 
@@ -186,7 +194,7 @@ def begins_answer(data: bytes) -> bool:
 def is_error(body: bytes) -> bool:
     """Whether *body* is a JSON object with an ``error`` that says something."""
     try:
-        return said(_anything.decode(body).get("error"))
+        return said(members.decode(body).get("error"))
     except UNREADABLE:
         return False
 
@@ -194,7 +202,7 @@ def is_error(body: bytes) -> bool:
 def is_failure(data: bytes) -> bool:
     """Whether one streamed event tells of an error, and of nothing else."""
     try:
-        event = _anything.decode(data)
+        event = members.decode(data)
     except UNREADABLE:
         return False
     return said(event.get("error")) and not said(event.get("choices"))
