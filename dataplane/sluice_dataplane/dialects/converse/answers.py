@@ -21,7 +21,7 @@ from sluice_dataplane.dialects.conversation import (
     ToolCall,
 )
 from sluice_dataplane.dialects.converse.turns_out import ORIGIN
-from sluice_dataplane.dialects.converse.usage import answer_usage
+from sluice_dataplane.dialects.converse.usage import reported_of
 from sluice_dataplane.dialects.values import ABSENT, said
 
 # A call or an answer of a tool that came out malformed has ended all the same; what there is of it is given.
@@ -135,6 +135,8 @@ class _Answer(msgspec.Struct, gc=False, rename="camel"):
     output: _Output
     stop_reason: str | None = None
     additional_model_response_fields: msgspec.Raw = ABSENT
+    usage: msgspec.Raw = ABSENT
+    service_tier: msgspec.Raw = ABSENT
     trace: _Trace | None = None
 
 
@@ -156,7 +158,7 @@ def read_answer(body: bytes) -> Answer:
         answer = _answer.decode(body)
     except RecursionError:
         raise ValueError("an answer that is nested too deep") from None
-    reported = answer_usage(body)
+    reported = reported_of(answer.usage, answer.service_tier)
     choice = Choice(
         parts=tuple(part for block in answer.output.message.content if (part := _part(block)) is not None),
         finish=FINISHES.get(answer.stop_reason or "", "stop"),

@@ -12,9 +12,9 @@ from sluice_dataplane.dialects.values import ABSENT, MAX_SERVICE_TIER, MAX_TOKEN
 from sluice_dataplane.exchange import Reported
 
 
-class _CacheDetail(msgspec.Struct, gc=False):
+class _CacheDetail(msgspec.Struct, gc=False, rename="camel"):
     ttl: str | None = None
-    inputTokens: int | None = None  # noqa: N815  the wire's
+    input_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct, gc=False, rename="camel"):
@@ -38,12 +38,12 @@ class _Tier(msgspec.Struct, gc=False):
     type: str = ""
 
 
-class _Answer(msgspec.Struct, gc=False):
+class _Answer(msgspec.Struct, gc=False, rename="camel"):
     """An answer, or the event that ends a stream."""
 
     output: msgspec.Raw = ABSENT
     usage: msgspec.Raw = ABSENT
-    serviceTier: msgspec.Raw = ABSENT  # noqa: N815  the wire's
+    service_tier: msgspec.Raw = ABSENT
 
 
 _answer: Final = msgspec.json.Decoder(_Answer)
@@ -64,24 +64,26 @@ def answer_usage(body: bytes) -> Reported | None:
         raise ValueError("an answer that is nested too deep") from None
     if not said(answer.output) and not said(answer.usage):
         raise ValueError("there is no answer in it")
-    return _reported(answer)
+    return reported_of(answer.usage, answer.service_tier)
 
 
 def event_usage(data: bytes) -> Reported | None:
     """What a stream's ``metadata`` reports; None if it reports nothing that makes sense."""
     try:
-        return _reported(_answer.decode(data))
+        event = _answer.decode(data)
     except (ValueError, RecursionError):
         return None
+    return reported_of(event.usage, event.service_tier)
 
 
-def _reported(answer: _Answer) -> Reported | None:
-    usage = _read(answer.usage)
-    tokens = None if usage is None else _tokens(usage)
-    return None if tokens is None else Reported(tokens, read_tier(answer.serviceTier))
+def reported_of(usage: msgspec.Raw, tier: msgspec.Raw) -> Reported | None:
+    """What ``usage`` and the ``serviceTier`` beside it say; None where the usage makes no sense."""
+    read = _read(usage)
+    tokens = None if read is None else _tokens(read)
+    return None if tokens is None else Reported(tokens, _tier_of(tier))
 
 
-def read_tier(raw: msgspec.Raw) -> str:
+def _tier_of(raw: msgspec.Raw) -> str:
     """The name in a ``serviceTier``; "" where there is none."""
     try:
         return _tier.decode(raw).type[:MAX_SERVICE_TIER] if said(raw) else ""
@@ -114,5 +116,5 @@ def _tokens(usage: _Usage) -> TokenUsage | None:
     output += max((usage.total_tokens or 0) - whole - output, 0)
     if max(whole, output) > MAX_TOKENS:
         return None
-    hour = sum(max(each.inputTokens or 0, 0) for each in usage.cache_details or () if each.ttl == "1h")
+    hour = sum(max(each.input_tokens or 0, 0) for each in usage.cache_details or () if each.ttl == "1h")
     return TokenUsage(input=whole, output=output, cached_input=read, cache_write=write, cache_write_1h=min(hour, write))

@@ -1,7 +1,7 @@
 """What the answers of passed calls say they used.
 
 Sources: OpenAI's API reference for images (``usage.input_tokens_details``, ``output_tokens_details``), transcriptions
-(``usage.type`` ``tokens`` or ``duration``; ``input_token_details``) and speech events; Cohere's for rerank
+(``usage.type`` ``tokens`` or ``duration``; ``input_token_details``); Cohere's for rerank
 (``meta.tokens``, ``meta.billed_units``); Jina's, Voyage's and vLLM's (``usage.total_tokens``).
 """
 
