@@ -1,4 +1,4 @@
-"""Where an account may not point without a word, and which headers it may fix."""
+"""Where an account may point, where not without a word, and which headers it may fix."""
 
 from typing import Annotated, Final
 
@@ -44,6 +44,11 @@ INWARD_URL: Final = (
     r")\.?(:[0-9]+)?(/|$)"
 )
 
+_URL: Final = (
+    r"^https?://([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?"
+    r"(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?$"
+)
+WebURL = Annotated[str, Field(pattern=_URL, max_length=512)]
 HeaderValue = Annotated[str, Field(pattern="^[ -~]+$", max_length=1024)]
 Headers = Annotated[
     dict[str, HeaderValue],

@@ -4,14 +4,10 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from sluice_operator.resources.address import WebURL
 from sluice_operator.resources.base import Rule, Value, alias_of
 from sluice_operator.resources.common import EntryRef, Label
 
-_URL: Final = (
-    r"^https?://([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?"
-    r"(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?$"
-)
-AuthURL = Annotated[str, Field(pattern=_URL, max_length=512)]
 Scope = Annotated[str, Field(pattern=r"^[!-~]+( [!-~]+)*$", max_length=1024)]
 Word = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=512)]
 
@@ -56,7 +52,7 @@ class AWSAuth(Value):
     """The role to take on; by default the one that EKS names for the data plane's pods, and no other."""
     session_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$", max_length=64)] | None = None
     """How the role's session is called in AWS's logs."""
-    sts_url: AuthURL | None = None
+    sts_url: WebURL | None = None
     """Of the token service; the region's own by default."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -122,7 +118,7 @@ class AzureADAuth(Value):
     client_id: Annotated[str, Field(pattern=r"^[0-9A-Fa-f-]{36}$", max_length=36)] | None = None
     """By default the one that Azure's webhook names for the data plane's pods."""
     client_secret: SecretValue | None = None
-    authority_host: AuthURL | None = None
+    authority_host: WebURL | None = None
     """https://login.microsoftonline.com by default."""
     scope: Scope | None = None
 
@@ -139,7 +135,7 @@ class AzureADAuth(Value):
 class OAuth2Auth(Value):
     """A token is fetched with client credentials, and again before it ends (RFC 6749, section 4.4)."""
 
-    token_url: AuthURL
+    token_url: WebURL
     client_id: Word
     client_secret: SecretValue
     scope: Scope | None = None

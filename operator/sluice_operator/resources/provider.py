@@ -6,8 +6,8 @@ from pydantic import Field
 
 from sluice_operator.providers.row import DIALECTS, Dialect
 from sluice_operator.providers.table import ECHO, PROVIDERS
-from sluice_operator.resources.address import INWARD_URL, Headers
-from sluice_operator.resources.auth import Auth, AuthURL
+from sluice_operator.resources.address import INWARD_URL, Headers, WebURL
+from sluice_operator.resources.auth import Auth
 from sluice_operator.resources.base import ListOf, OneOf, Rule, Value, cel_string
 from sluice_operator.resources.common import EntryRef, Limits, NamespaceSelector, Resource
 from sluice_operator.resources.passthrough import Passthrough
@@ -36,7 +36,7 @@ class ProviderAccount(Value):
     groq/… is Groq's."""
     base_url: (
         Annotated[
-            AuthURL,
+            WebURL,
             Rule(
                 cel="isURL(self)",
                 message="should be a URL such as https://host/v1",
