@@ -159,9 +159,8 @@ def _object_changed(rng: Random, tree: dict[str, Any], name: str) -> Any:
 
 def _twice(rng: Random, tree: dict[str, Any], name: str) -> msgspec.Raw:
     """*tree* with *name* in it once more, maybe spelt with escapes, before or behind the others."""
-    spelt = name
     value = tree[name] if rng.random() < 0.3 else _odd(rng)
-    written = _encode(spelt)
+    written = _encode(name)
     if name and rng.random() < 0.4:
         at = rng.randrange(len(name))
         written = b'"%s\\u%04x%s"' % (name[:at].encode(), ord(name[at]) & 0xFFFF, name[at + 1 :].encode())

@@ -52,7 +52,6 @@ class Done(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     slowest_ms: float
     most_memory: int
-    input_bytes: int
     rss_mib: int
 
 
@@ -78,11 +77,10 @@ def run(total: int, seed: int, *, only: str = "", workers: int = WORKERS) -> Ite
 def _batch(work: tuple[int, str, int, int]) -> Done:
     seed, name, first, end = work
     outcomes, findings = Counter[str](), []
-    slowest, memory, size = 0.0, 0, 0
+    slowest, memory = 0.0, 0
     faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
     for number in range(first, end):
         data, rng = made(seed, name, number)
-        size += len(data)
         begun = time.process_time()
         if number % MEASURED == 0:
             outcome, peak = _measured(name, data, rng)
@@ -99,7 +97,7 @@ def _batch(work: tuple[int, str, int, int]) -> Done:
         outcomes[outcome if not outcome.startswith("!") else "broken promise"] += 1
     faulthandler.cancel_dump_traceback_later()
     rss = peak_bytes() // 1024**2
-    return Done(name, outcomes, tuple(findings[:20]), slowest * 1000, memory, size, rss)
+    return Done(name, outcomes, tuple(findings[:20]), slowest * 1000, memory, rss)
 
 
 def made(seed: int, name: str, number: int) -> tuple[bytes, Random]:

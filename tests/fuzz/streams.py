@@ -1,6 +1,5 @@
 """Providers' streams: events cut, dropped, doubled, out of order, wrong inside, framing damaged."""
 
-import re
 from collections.abc import Callable
 from random import Random
 from typing import Final, NamedTuple
@@ -35,7 +34,6 @@ _NOISE: Final = (
     b"retry: 1\n",
     b"id: 1\n\n",
 )
-_DATA: Final = re.compile(rb"(?m)^data: ?")
 _STREAM: Final = Request(stream=True)
 _FREE: Final = frozenset(("get_weather", "weather", "shell", "patch", "now"))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,20 +20,31 @@ async def drive_openai(major: str, **options: str) -> dict[str, Any]:
     """
     python = await asyncio.to_thread(python_with, f"openai-{major}", OPENAI[major])
     arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
+    # -I: with nothing of ours in sight, since this folder has an operator.py
+    command = (str(python), "-I", str(Path(__file__).with_name("sdk_openai.py")), *arguments)
+    results: dict[str, Any] = json.loads(await output_of(*command, seconds=RUN_SECONDS))
+    return results
+
+
+async def output_of(*command: str, seconds: float, env: Mapping[str, str] | None = None) -> bytes:
+    """What *command* printed; it has no input.
+
+    Raises:
+        AssertionError: it failed; the message has its last words.
+        TimeoutError: it was not done within *seconds*, and was ended.
+    """
     process = await asyncio.create_subprocess_exec(
-        str(python),
-        "-I",  # with nothing of ours in sight: this folder has an operator.py
-        str(Path(__file__).with_name("sdk_openai.py")),
-        *arguments,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=env,
     )
     try:
-        async with asyncio.timeout(RUN_SECONDS):
+        async with asyncio.timeout(seconds):
             out, errors = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
     assert process.returncode == 0, errors.decode()[-3000:]
-    results: dict[str, Any] = json.loads(out)
-    return results
+    return out

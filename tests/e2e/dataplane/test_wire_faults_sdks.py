@@ -16,6 +16,7 @@ from support.faults.bench import ASKED, BACKS, SENTENCE, Bench, fault_bench
 from support.faults.plays import of_events
 from support.faults.streams import text_before
 from support.faults.upstream import Play
+from support.sdk import output_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,13 +43,8 @@ async def read(bench: Bench, sdk: str, front: str, back: str, play: Play) -> dic
     """What *sdk* made of one stream."""
     bench.upstream.play = play
     python = await asyncio.to_thread(client_python, sdk)
-    process = await asyncio.create_subprocess_exec(
-        *(str(python), "-I", str(SCRIPT), front, bench.plane.url, SECRET, f"m-{back}", ASKED),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(RUN_SECONDS):
-        out, _ = await process.communicate()
-    told: dict[str, Any] = json.loads(out)
+    command = (str(python), "-I", str(SCRIPT), front, bench.plane.url, SECRET, f"m-{back}", ASKED)
+    told: dict[str, Any] = json.loads(await output_of(*command, seconds=RUN_SECONDS))
     return told
 
 

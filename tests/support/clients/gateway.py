@@ -84,22 +84,20 @@ async def driven(clients: tuple[Client, ...], folder: Path) -> AsyncIterator[Run
         run = Run(upstream)
         async with beside(serving(folder / "manifests", folder / "data")) as served:
             places = asyncio.Semaphore(AT_ONCE)
-            setup = Setup(
-                f"http://127.0.0.1:{served.port}", served.key("plenty-key"), (), served.key("nothing-key"), gateway=True
-            )
+            url = f"http://127.0.0.1:{served.port}"
+            keys = served.key("plenty-key"), served.key("nothing-key")
             async with asyncio.TaskGroup() as tasks:
                 for client in clients:
-                    tasks.create_task(_drive(client, setup, run, places))
+                    tasks.create_task(_drive(client, url, keys, run, places))
         run.records = records(folder / "data")
         yield run
 
 
-async def _drive(client: Client, setup: Setup, run: Run, places: asyncio.Semaphore) -> None:
+async def _drive(client: Client, url: str, keys: tuple[str, str], run: Run, places: asyncio.Semaphore) -> None:
+    key, spent_key = keys
     models = tuple(client.model(wire) for wire in client.wires)
     async with places:
         try:
-            run.told[client.name] = await drive(
-                client, Setup(setup.url, setup.key, models, setup.spent_key, gateway=True)
-            )
+            run.told[client.name] = await drive(client, Setup(url, key, models, spent_key, gateway=True))
         except (AssertionError, RuntimeError, TimeoutError) as error:
             run.failed[client.name] = str(error)

@@ -10,6 +10,7 @@ import msgspec
 
 from support.clients.environments import CLIENTS as FOLDER
 from support.clients.environments import client_node, client_python, node_folder
+from support.sdk import output_of
 
 WIRES: Final = ("chat", "responses", "messages", "gemini", "converse")
 RUN_SECONDS: Final = 300.0
@@ -87,22 +88,10 @@ class Told(msgspec.Struct, frozen=True):
 
 
 async def drive(client: Client, setup: Setup) -> Told:
-    """Run *client*'s script.  Raises AssertionError with its last words if it does not come to its end."""
+    """Run *client*'s script.  Raises as :func:`support.sdk.output_of` does; RuntimeError: it has no environment."""
     command, path = await asyncio.to_thread(_command, client, msgspec.json.encode(setup).decode())
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": path, "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    try:
-        async with asyncio.timeout(RUN_SECONDS):
-            out, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == 0, f"{client.name}: {errors.decode()[-3000:]}"
+    env = {"PATH": path, "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1"}
+    out = await output_of(*command, seconds=RUN_SECONDS, env=env)
     return msgspec.json.decode(out.splitlines()[-1], type=Told)
 
 

@@ -1,8 +1,9 @@
 """What the scripts of Python clients share: what is asked, what must come back, and how that is told.
 
-A script is run as ``python openai_client.py '<Setup as JSON>'`` by an environment that has its client and nothing of
-ours.  It prints ``{model: {scenario: {"ok": …, "detail": …}}}``.  The scripted provider (tests/support/every_wire.py)
-reads the lines that begin with ``#do``.
+A script is run as ``python openai_chat.py '<Setup as JSON>'`` by an environment that has its client and nothing of
+ours.  It prints ``{"version": …, "results": {model: {scenario: {"ok": …, "detail": …}}}}``, with ``refused`` beside
+``detail`` where only the twin without the field worked.  The scripted provider (tests/support/every_wire.py) reads the
+lines that begin with ``#do``.
 """
 
 import base64

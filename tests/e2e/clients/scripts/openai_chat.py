@@ -114,7 +114,7 @@ class Chat:
         assert chunks[-1].usage.completion_tokens > 0, chunks[-1]
 
     def tools(self) -> None:
-        """A call, its result, the answer; then two calls at once; then a call in a stream."""
+        """A call, its result, the answer; then two calls at once; then in a stream; then a forced one."""
         self._loop(CALL, ["Oslo"], stream=False)
         self._loop(CALLS, ["Oslo", "Rome"], stream=False)
         self._loop(CALLS, ["Oslo", "Rome"], stream=True)

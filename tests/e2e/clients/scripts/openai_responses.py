@@ -106,7 +106,7 @@ class Responses:
         assert final.usage.output_tokens > 0, final.usage
 
     def tools(self) -> None:
-        """A call, its result, the answer; two calls at once; in a stream; with thoughts that go back."""
+        """A call, its result, the answer; two calls at once; in a stream; forced."""
         self._loop(CALL, ["Oslo"], stream=False)
         self._loop(CALLS, ["Oslo", "Rome"], stream=False)
         self._loop(CALLS, ["Oslo", "Rome"], stream=True)
