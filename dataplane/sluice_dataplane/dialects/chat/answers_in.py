@@ -19,7 +19,7 @@ from sluice_dataplane.dialects.conversation import (
     ToolCall,
 )
 from sluice_dataplane.dialects.openai.usage import answer_usage
-from sluice_dataplane.dialects.values import items, members, said, string
+from sluice_dataplane.dialects.values import UNREADABLE, items, members, said, string
 
 _MAX_DEPTH: Final = 5  # an array of errors in an object is four deep
 
@@ -141,7 +141,7 @@ def chances_of(raw: msgspec.Raw) -> tuple[TokenChance, ...] | None:
     """The tokens' log probabilities; None where there are none that can be understood."""
     try:
         read = shapes.logprobs.decode(raw) if said(raw) else None
-    except ValueError:
+    except UNREADABLE:
         return None
     tokens = (read.content or read.refusal) if read else None
     return tuple(map(_chance, tokens)) if tokens else None

@@ -14,7 +14,7 @@ from sluice_dataplane.dialects.chat.tools_in import Grammar
 from sluice_dataplane.dialects.chat.turns_out import write_turns
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Format, Reasoning, Request, Tool, ToolChoice
 from sluice_dataplane.dialects.seam import To
-from sluice_dataplane.dialects.values import encoder
+from sluice_dataplane.dialects.values import UNREADABLE, encoder
 
 _grammar: Final = msgspec.json.Decoder(Grammar)
 _FORMAT_NAME: Final = "answer"  # OpenAI's API must have one
@@ -173,5 +173,5 @@ def _grammar_of(form: msgspec.Raw) -> object:
     """*form*, which is flat in the Responses API, as it is nested here."""
     try:
         return {"type": "grammar", "grammar": _grammar.decode(form)}
-    except ValueError:
+    except UNREADABLE:
         return form

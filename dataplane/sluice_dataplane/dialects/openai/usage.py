@@ -286,5 +286,5 @@ def _cost(usage: _Usage) -> int | None:
 def _part_of(raw: msgspec.Raw) -> _TotalCost:
     try:
         return _total_cost.decode(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return _TotalCost()
