@@ -73,6 +73,7 @@ class TokenServers:
     def __init__(self, wall_s: Callable[[], float]) -> None:
         self._wall_s = wall_s
         self.asked: list[str] = []
+        self.queries: list[str] = []
         self.seen: list[dict[str, str]] = []  # the headers of each call of the provider that it plays
         self.issued: list[str] = []
         self.accepted: set[str] | None = None  # tokens the provider takes; None: the newest
@@ -142,6 +143,7 @@ class TokenServers:
     def _token(self, answer: Any) -> Any:
         async def handle(request: web.Request) -> web.Response:
             self.asked.append(request.path)
+            self.queries.append(request.query_string)
             body = await request.read()
             await self.gate.wait()
             if self.faults:
