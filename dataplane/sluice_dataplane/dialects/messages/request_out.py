@@ -135,16 +135,17 @@ def _about(request: Request, to: To) -> dict[str, Any]:
 
 
 def _tools(request: Request, to: To) -> list[Block]:
-    if not request.tools:
-        return []
     choice = request.tool_choice or ToolChoice()
-    if to.capabilities.tools is False:
-        if choice.mode in ("any", "tool"):
+    forced = choice.mode in ("any", "tool")
+    if request.tools and to.capabilities.tools is False:
+        if forced:
             raise to.losses.refuse("tool_choice", "this model has no tools")
         to.losses.lose("tools", "this model has no tools")
         return []
     allowed = frozenset(choice.allowed)
     wanted = [tool for tool in request.tools if not allowed or tool.name in allowed]
+    if forced and not wanted:
+        raise to.losses.refuse("tool_choice", "there is no tool that it could mean")
     return [_tool(tool, to) for tool in wanted]
 
 

@@ -58,18 +58,20 @@ def _lose(request: Request, to: To) -> None:
 
 
 def _write_tools(body: Object, request: Request, to: To) -> None:
-    if not request.tools:
-        return
-    if to.capabilities.tools is False:
-        to.losses.lose("tools", "this model knows no tools")
-        return
-    body["tools"] = [_write_tool(tool) for tool in request.tools]
     choice = request.tool_choice
+    usable = () if to.capabilities.tools is False else request.tools
+    if not usable:
+        if choice is not None and choice.mode in ("any", "tool"):
+            raise to.losses.refuse("tool_choice", "there is no tool that this model can use")
+        if request.tools:
+            to.losses.lose("tools", "this model knows no tools")
+        return
+    body["tools"] = [_write_tool(tool) for tool in usable]
     if choice is None:
         return
     if choice.parallel is not None:
         body["parallel_tool_calls"] = choice.parallel
-    written = _write_choice(choice, {tool.name for tool in request.tools if tool.free})
+    written = _write_choice(choice, {tool.name for tool in usable if tool.free})
     if written != "auto" or choice.parallel is None:
         body["tool_choice"] = written
 

@@ -109,6 +109,14 @@ def test_a_model_without_tools_gets_none() -> None:
         sent({"tools": False}, allowed=True, tools=tools, tool_choice=ToolChoice(mode="any"))
 
 
+@pytest.mark.parametrize("choice", [ToolChoice(mode="any"), ToolChoice(mode="any", allowed=("other",))])
+def test_a_tool_that_must_be_used_must_be_there(choice: ToolChoice) -> None:
+    """Without it the request would be another, so that it is not to be dropped either."""
+    tools = (Tool(name="t"),) if choice.allowed else ()
+    with pytest.raises(InvalidRequestError, match="tool_choice"):
+        sent(allowed=True, tools=tools, tool_choice=choice)
+
+
 def test_a_tool_s_arguments_are_an_object() -> None:
     """The provider refuses a schema that does not say so."""
     tools = (Tool(name="a"), Tool(name="b", schema=msgspec.Raw(b'{"type":null,"properties":{}}')))

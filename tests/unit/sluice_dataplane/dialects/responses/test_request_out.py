@@ -10,6 +10,7 @@ from sluice_dataplane.dialects.conversation import Reasoning, Request, Tool, Too
 from sluice_dataplane.dialects.losses import Losses
 from sluice_dataplane.dialects.responses.request_out import write_request
 from sluice_dataplane.dialects.seam import To
+from sluice_dataplane.errors import InvalidRequestError
 
 
 def sent(request: Request, *, ceiling: int | None = None, **capabilities: Any) -> dict[str, Any]:
@@ -104,6 +105,17 @@ def test_a_choice_of_tools_is_written(choice: ToolChoice, expected: dict[str, An
     body = sent(Request(tools=(Tool(name="a"), Tool(name="p", free=True)), tool_choice=choice))
 
     assert {name: body[name] for name in ("tool_choice", "parallel_tool_calls") if name in body} == expected
+
+
+@pytest.mark.parametrize(("tools", "able"), [((Tool(name="a"),), False), ((), None)])
+@pytest.mark.parametrize("choice", [ToolChoice(mode="any"), ToolChoice(mode="tool", name="a")])
+def test_a_tool_that_must_be_used_is_never_dropped(
+    tools: tuple[Tool, ...], able: bool | None, choice: ToolChoice
+) -> None:
+    """Though other things may be; without it the request would be another."""
+    assert "tools" not in sent(Request(tools=tools), tools=able)
+    with pytest.raises(InvalidRequestError, match="tool_choice"):
+        sent(Request(tools=tools, tool_choice=choice), tools=able)
 
 
 @pytest.mark.parametrize(
