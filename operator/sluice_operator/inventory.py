@@ -39,8 +39,7 @@ class Inventory:
     config_maps: Mapping[ObjectName, SecretContent] = field(default_factory=dict)
     price_books: Mapping[ObjectName, tuple[Listed, ...]] = field(default_factory=dict)  # the install's, by ConfigMap
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # labels by name
-    identity_namespaces: frozenset[str] | None = (
-        None  # whose providers may use the data plane's own identity; None: all
-    )
+    # Whose providers may use the data plane's own identity; None: all.
+    identity_namespaces: frozenset[str] | None = None
     pepper: bytes = field(default=b"", repr=False)
     now_ms: int = 0

@@ -14,7 +14,7 @@ from sluice_operator.compiler.pricelist import NO_OFFERS, Offer, Offers
 from sluice_operator.compiler.references import Entry, name_of, short_id
 from sluice_operator.inventory import Inventory, ObjectName
 from sluice_operator.providers.row import Provider
-from sluice_operator.providers.table import ECHO, PROVIDERS
+from sluice_operator.providers.table import ECHO, PROVIDERS, SERVICE
 from sluice_operator.resources import ModelProvider, ProviderAccount
 from sluice_operator.resources.model import ServiceRef
 
@@ -77,16 +77,8 @@ def service_account(service: ServiceRef, *, home: str) -> Account:
         dialects=service.dialects,
         allow_private_network=True,
     )
-    id_ = short_id("up", "service", home, service.name, str(service.port), *service_identity(service))
+    id_ = short_id("up", "service", home, service.name, str(service.port), *_reading(service))
     return Account(_upstream(id_, account, service.type, NOBODY))
-
-
-def service_identity(service: ServiceRef) -> tuple[str, ...]:
-    """What tells two readings of one Service apart: two targets may take it for different servers."""
-    defaults = ServiceRef.model_construct(name=service.name, port=service.port)
-    if (service.type, service.dialects) == (defaults.type, defaults.dialects):
-        return ()
-    return (service.type, *sorted(service.dialects))
 
 
 def secret_entries(account: ProviderAccount, *, home: str) -> tuple[Entry, ...]:
@@ -100,6 +92,13 @@ def ca_entry(provider: ModelProvider) -> Entry | None:
         return None
     ref = provider.spec.tls.ca_config_map_ref
     return Entry("ConfigMap", ObjectName(provider.metadata.namespace, ref.name), ref.key)
+
+
+def _reading(service: ServiceRef) -> tuple[str, ...]:
+    """What tells two readings of one Service apart: two targets may take it for different servers."""
+    if service.type == SERVICE and not service.dialects:
+        return ()
+    return (service.type, *sorted(service.dialects))
 
 
 def _said(account: ProviderAccount, type_: str, home: str, inventory: Inventory) -> Said | Problem:
