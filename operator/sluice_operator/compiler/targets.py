@@ -1,5 +1,6 @@
 """One target of a ModelDeployment: what serves it, or why nothing does."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,7 +68,9 @@ def direct_target(
         model=upstream_model or "",
         speaks=_speaks(account, names),
     )
-    able = capabilities(account.row, names, model.spec.capabilities)
+    # A Service is a server of one's own, whatever it speaks.
+    row = account.row if target.service_ref is None else dataclasses.replace(account.row, own=True)
+    able = capabilities(row, names, model.spec.capabilities)
     if able != served.capabilities:  # the default itself is left out of the bytes
         served = msgspec.structs.replace(served, capabilities=able)
     return ServedTarget(served, account, quote=found)

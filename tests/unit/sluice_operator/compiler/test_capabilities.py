@@ -69,6 +69,22 @@ def test_names_on_ones_own_server_mean_nothing() -> None:
     assert of("VLLM", "gpt-4o") == Capabilities()
 
 
+@pytest.mark.parametrize("service", ["", ", type: OpenAICompatible", ", type: VLLM"])
+def test_a_service_is_a_server_of_ones_own_whatever_it_speaks(service: str) -> None:
+    """A model behind a Service is not cut down to what its famous name can do."""
+    text = f"""
+kind: ModelDeployment
+metadata: {{name: gpt-4}}
+spec:
+  pricing: {{free: true}}
+  capabilities: {{tools: true}}
+  targets: [{{name: a, serviceRef: {{name: llm, port: 8000{service}}}}}]
+"""
+    (model,) = compiled(text).snapshot.models
+
+    assert model.targets[0].capabilities == Capabilities(tools=True)
+
+
 def test_a_pattern_of_names_is_not_known() -> None:
     """What holds for one of them may not hold for the next."""
     assert of("OpenAI", "gpt-4o*") == Capabilities()
