@@ -115,14 +115,15 @@ def _document(part: Document, to: To) -> Block:
 def _source(part: Document, to: To) -> Block:
     if part.text:
         return {"type": "text", "media_type": "text/plain", "data": part.text}
-    if part.media_type.startswith(_WORDS):
+    if part.media_type.startswith(_WORDS) and not part.url:
         return {"type": "text", "media_type": "text/plain", "data": _decoded(part, to)}
     if to.capabilities.documents is False:
         raise to.losses.refuse(part.at or "document", "this model cannot read documents")
+    if part.media_type not in ("", "application/pdf"):
+        why = f"this model reads PDF, and text that is in the request itself, not {part.media_type}"
+        raise to.losses.refuse(part.at or "document", f"{why} by URL" if part.url else why)
     if part.url:
         return {"type": "url", "url": part.url}
-    if part.media_type not in ("", "application/pdf"):
-        raise to.losses.refuse(part.at or "document", f"this model reads PDF and text, not {part.media_type}")
     return {"type": "base64", "media_type": "application/pdf", "data": part.data}
 
 

@@ -45,6 +45,8 @@ def test_two_ids_stay_two(one: str, other: str) -> None:
         (Document(url="https://x.example/a.pdf", at="here"), {"documents": False}),
         (Document(data="A", media_type="application/msword", at="here"), {}),
         (Document(data="?", media_type="text/plain", at="here"), {}),
+        (Document(url="https://x.example/a.txt", media_type="text/plain", at="here"), {}),
+        (Document(url="https://x.example/a.doc", media_type="application/msword", at="here"), {}),
         (Document(file_id="f", at="here"), {}),
         (Image(file_id="f", at="here"), {}),
     ],
