@@ -9,10 +9,7 @@ from typing import Any
 
 import msgspec
 
-
-def tokens_of(text: str) -> int:
-    """Four UTF-8 bytes a token, a started one counts."""
-    return (len(text.encode()) + 3) // 4
+from support.wires.values import tokens_of
 
 
 def error_body(status: int) -> bytes:

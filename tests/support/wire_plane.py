@@ -9,7 +9,7 @@ import msgspec
 
 from sluice_contract.snapshot import Credentials, Model, Snapshot, Target, Upstream
 from sluice_contract.usage import UsageRecord
-from support import journals
+from support import journals, scenes
 from support.builders import PRICE, key, model
 from support.every_wire import EveryWire
 from support.plane import RunningPlane, running
@@ -60,18 +60,10 @@ class Provider(Protocol):
 
 def upstream_of(provider: Provider, wire: str, **fields: Any) -> Upstream:
     """The upstream where *provider* speaks *wire* alone."""
-    base: dict[str, Any] = {
-        "id": f"up-{wire}",
-        "type": "OpenAICompatible",
-        "provider_name": wire,
-        "base_url": provider.url(wire, _VERSIONS[wire]),
-        "auth_header": _HEADERS.get(wire, "authorization"),
-        "auth_prefix": "" if wire in _HEADERS else "Bearer ",
-        "credential_id": "c",
-        "allow_private_network": True,
-        "paths": PATHS[wire],
-    }
-    return Upstream(**{**base, **fields})
+    own: dict[str, Any] = {"provider_name": wire, "credential_id": "c", "paths": PATHS[wire]}
+    if wire in _HEADERS:
+        own |= {"auth_header": _HEADERS[wire], "auth_prefix": ""}
+    return scenes.provider(provider.url(wire, _VERSIONS[wire]), f"up-{wire}", **{**own, **fields})
 
 
 def model_of(wire: str, **fields: Any) -> Model:
@@ -80,7 +72,7 @@ def model_of(wire: str, **fields: Any) -> Model:
     return model(fields.pop("name", f"m-{wire}"), **{"targets": (target,), **fields})
 
 
-def snapshot_of(provider: EveryWire, *more: Model, **fields: Any) -> Snapshot:
+def snapshot_of(provider: Provider, *more: Model, **fields: Any) -> Snapshot:
     """Every wire's model, and *more*."""
     base: dict[str, Any] = {
         "models": (*(model_of(wire) for wire in PATHS), *more),

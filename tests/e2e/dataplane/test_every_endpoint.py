@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from sluice_contract.snapshot import Capabilities
-from support.builders import SECRET, budget, digest_of, key
+from support.builders import SECRET, budget, key
+from support.scenes import other_key
 from support.wire_plane import UPSTREAM_MODEL, WireBench, model_of, snapshot_of, wire_bench
 from support.wires.others import PNG, SOUND
 
@@ -20,8 +21,7 @@ OTHER = {"authorization": "Bearer sk-other"}
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[WireBench]:
     """A plane before a provider that speaks every wire; two keys."""
-    other = key(id="vkother", name="other", digests=(digest_of("sk-other"),))
-    async with wire_bench(tmp_path, keys=(key(), other)) as made:
+    async with wire_bench(tmp_path, keys=(key(), other_key("other"))) as made:
         yield made
 
 

@@ -8,14 +8,14 @@ from typing import Final
 import httpx
 import msgspec
 
-from sluice_contract.snapshot import Credentials, Health, Model, Retry, Snapshot, Timeouts
+from sluice_contract.snapshot import Health, Model, Retry, Timeouts
 from sluice_contract.usage import UsageRecord
 from support.builders import budget, key
 from support.faults.fronts import FRONTS, Read, body_of, path_of, read_array, read_plain, read_stream
 from support.faults.upstream import FaultyUpstream, Play, Spoken
 from support.journals import records
 from support.process import PlaneProcess, fleet
-from support.wire_plane import PATHS, PEPPER_HEX, model_of, upstream_of
+from support.wire_plane import PATHS, model_of, snapshot_of
 
 BACKS: Final = tuple(PATHS)
 PAIRS: Final = [(front, back) for back in BACKS for front in FRONTS]  # passed on where both are one
@@ -102,16 +102,15 @@ async def fault_bench(folder: Path) -> AsyncIterator[Bench]:
     """A plane with models ``m-``, ``hasty-`` and ``hastiest-`` of each wire."""
     held = budget(amount=10**15)
     async with FaultyUpstream() as upstream:
-        world = Snapshot(
+        world = snapshot_of(
+            upstream,
             models=tuple(
                 _model(wire, patience, timeouts)
                 for wire in BACKS
                 for patience, timeouts in (("m", PATIENT), ("hasty", HASTY), ("hastiest", HASTIEST))
             ),
-            upstreams=tuple(upstream_of(upstream, wire) for wire in BACKS),
             keys=(key(budget_ids=(held.id,)),),
             budgets=(held,),
-            credentials=Credentials(values={"c": upstream.key}, pepper_hex=PEPPER_HEX),
         )
         async with fleet(folder, world) as planes:
             yield Bench(planes[0], upstream)
