@@ -113,9 +113,10 @@ def _is_known(kind: str) -> bool:
 
 def test_both_agree_on_what_is_said(found: dict[str, Found]) -> None:
     """Turns, texts and the arguments of calls are alike: what is compared is something."""
-    said = re.compile(r"differs .*\.(role|text|input|args|arguments|(functionCall|toolUse|function)\.name)$")
+    said = re.compile(r"differs .*\.(role|text|content|input|args|arguments|(functionCall|toolUse|function)\.name)$")
+    known = {"request messages-chat: differs messages[].content"}  # of a tool's result alone: see known.toml
 
-    assert [kind for kind in found if said.search(kind)] == []
+    assert {kind for kind in found if said.search(kind)} <= known
 
 
 def test_the_page_lists_them() -> None:

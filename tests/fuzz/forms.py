@@ -85,7 +85,7 @@ def check_sent(wire: Wire, body: bytes, sent: bytes, ask: Ask, edit: Edit) -> No
     models = found.get(b"model", set())
     if models == {b""} and edit.model == ask.model:
         return  # the provider's usual model, or none
-    need(models <= {edit.model.encode()} or not models, f"the provider reads {models}, not {edit.model}")
+    need(models <= {edit.model.encode()}, f"the provider reads {models}, not {edit.model}")
     if edit.model != ask.model:
         need(models == {edit.model.encode()}, f"the provider reads {models}, not {edit.model}")
     counts = found.get(b"n", set())
