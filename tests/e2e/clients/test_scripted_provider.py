@@ -10,6 +10,7 @@ from support.every_wire import EveryWire
 ASK = {"role": "user", "content": "hi"}
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 USE = {"type": "tool_use", "id": "c", "name": "f", "input": {}}
+CONVERSE_USE = {"toolUseId": "c", "name": "f", "input": {}}
 CONTENT = {"role": "user", "parts": [{"text": "hi"}]}
 TURN = {"role": "user", "content": [{"text": "hi"}]}
 
@@ -20,20 +21,24 @@ PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemini": ("/v1beta/models/m:generateContent", {"contents": [CONTENT]}),
     "converse": ("/model/m/converse", {"messages": [TURN]}),
 }
-REFUSED: list[tuple[str, dict[str, Any]]] = [
-    ("chat", {"top_k": 1}),
-    ("chat", {"messages": [ASK, {"role": "tool", "tool_call_id": "c", "content": "x"}]}),
-    ("chat", {"messages": [ASK, {"role": "assistant", "tool_calls": [CALL]}, ASK]}),
-    ("chat", {"tool_choice": "auto"}),
-    ("responses", {"max_output_tokens": 15}),
-    ("responses", {"stop": ["x"]}),
-    ("responses", {"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}),
-    ("responses", {"previous_response_id": "resp_never"}),
-    ("messages", {"max_tokens": 0}),
-    ("messages", {"seed": 1}),
-    ("messages", {"messages": [ASK, {"role": "assistant", "content": [USE]}, ASK]}),
-    ("messages", {"messages": [ASK, {"role": "assistant", "content": [{**USE, "id": "a:b"}]}]}),
-    ("messages", {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("chat", {"top_k": 1}, "`top_k`"),
+    ("chat", {"messages": [ASK, {"role": "tool", "tool_call_id": "c", "content": "x"}]}, "must be a response to"),
+    (
+        "chat",
+        {"messages": [ASK, {"role": "assistant", "tool_calls": [CALL]}, ASK]},
+        "must be followed by tool messages",
+    ),
+    ("chat", {"tool_choice": "auto"}, "'tools' are specified"),
+    ("responses", {"max_output_tokens": 15}, ">= 16"),
+    ("responses", {"stop": ["x"]}, "`stop`"),
+    ("responses", {"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}, "No tool call found"),
+    ("responses", {"previous_response_id": "resp_never"}, "not found"),
+    ("messages", {"max_tokens": 0}, "max_tokens"),
+    ("messages", {"seed": 1}, "`seed`"),
+    ("messages", {"messages": [ASK, {"role": "assistant", "content": [USE]}, ASK]}, "without `tool_result`"),
+    ("messages", {"messages": [ASK, {"role": "assistant", "content": [{**USE, "id": "a:b"}]}]}, "tool_use.id"),
+    ("messages", {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.budget_tokens"),
     (
         "messages",
         {
@@ -42,15 +47,24 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
                 {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": "x"}]},
             ]
         },
+        "Invalid `signature`",
     ),
-    ("gemini", {"generationConfig": {"responseJsonSchema": {}}}),
-    ("gemini", {"tools": [{"functionDeclarations": [{"name": "f", "parameters": {"$ref": "#/x"}}]}]}),
-    ("gemini", {"contents": [CONTENT, {"role": "model", "parts": [{"functionCall": {"name": "f"}}]}, CONTENT]}),
-    ("gemini", {"contents": [{"role": "user", "parts": [{"text": "a", "functionCall": {"name": "f"}}]}]}),
-    ("converse", {"messages": [TURN, TURN]}),
-    ("converse", {"messages": [{"role": "user", "content": [{"text": " "}]}]}),
-    ("converse", {"inferenceConfig": {"topK": 1}}),
-    ("converse", {"messages": [TURN, {"role": "assistant", "content": [{"toolUse": {**USE}}]}]}),
+    ("gemini", {"generationConfig": {"responseJsonSchema": {}}}, "response_mime_type"),
+    ("gemini", {"tools": [{"functionDeclarations": [{"name": "f", "parameters": {"$ref": "#/x"}}]}]}, "$ref"),
+    (
+        "gemini",
+        {"contents": [CONTENT, {"role": "model", "parts": [{"functionCall": {"name": "f"}}]}, CONTENT]},
+        "number of function response parts",
+    ),
+    (
+        "gemini",
+        {"contents": [{"role": "user", "parts": [{"text": "a", "functionCall": {"name": "f"}}]}]},
+        "oneof field",
+    ),
+    ("converse", {"messages": [TURN, TURN]}, "alternate"),
+    ("converse", {"messages": [{"role": "user", "content": [{"text": " "}]}]}, "blank"),
+    ("converse", {"inferenceConfig": {"topK": 1}}, "`topK`"),
+    ("converse", {"messages": [TURN, {"role": "assistant", "content": [{"toolUse": CONVERSE_USE}]}]}, "toolConfig"),
 ]
 HEADERS = {"anthropic-version": "2023-06-01", "authorization": "Bearer up-secret"}
 
@@ -73,13 +87,13 @@ async def test_a_good_request_is_answered(wire: str) -> None:
     assert (await _asked(wire, {}, HEADERS)).status_code == 200
 
 
-@pytest.mark.parametrize(("wire", "more"), REFUSED)
-async def test_a_bad_request_is_refused(wire: str, more: dict[str, Any]) -> None:
-    """With 400, in that API's own form."""
+@pytest.mark.parametrize(("wire", "more", "reason"), REFUSED)
+async def test_a_bad_request_is_refused(wire: str, more: dict[str, Any], reason: str) -> None:
+    """With 400, in that API's own form, and for what is wrong with it."""
     answer = await _asked(wire, more, HEADERS)
 
     assert answer.status_code == 400
-    assert _message(wire, answer.json())
+    assert reason in _message(wire, answer.json())
 
 
 @pytest.mark.parametrize("wire", PATHS)
