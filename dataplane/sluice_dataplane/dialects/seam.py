@@ -140,6 +140,15 @@ class To(msgspec.Struct, frozen=True):
     capabilities: Capabilities = Capabilities()
     quirks: tuple[str, ...] = ()
 
+    def ceiling_of(self, asked: int | None) -> int | None:
+        """Tokens of output, of which the client *asked* for so many: no more than the model can give.
+
+        None leaves it to the model.
+        """
+        ceiling = asked if self.ceiling is None else self.ceiling
+        most = self.capabilities.max_output_tokens
+        return ceiling if ceiling is None or most is None else min(ceiling, most)
+
 
 class Shown(msgspec.Struct, frozen=True):
     """What an answer in another wire's words shows that its provider did not say."""

@@ -13,14 +13,14 @@ from sluice_dataplane.dialects.chat.tiers import write_tier
 from sluice_dataplane.dialects.chat.tools_in import Grammar
 from sluice_dataplane.dialects.chat.turns_out import write_turns
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Format, Reasoning, Request, Tool, ToolChoice
+from sluice_dataplane.dialects.efforts import effort_for
 from sluice_dataplane.dialects.seam import To
 from sluice_dataplane.dialects.values import UNREADABLE, encoder
 
 _grammar: Final = msgspec.json.Decoder(Grammar)
 _FORMAT_NAME: Final = "answer"  # OpenAI's API must have one
-# What a budget of thinking is in words, up to so many tokens; of the words that there are, all models know these.
-_EFFORTS: Final[tuple[tuple[int, Effort], ...]] = ((2048, "low"), (8192, "medium"))
-_MUCH: Final[Effort] = "high"
+# What a budget of thinking becomes, of the words that all models know.
+_KNOWN_EFFORTS: Final[dict[Effort, Effort]] = {"minimal": "low", "xhigh": "high", "max": "high"}
 
 
 def write_request(request: Request, to: To) -> bytes:
@@ -42,7 +42,7 @@ def write_request(request: Request, to: To) -> bytes:
         body["reasoning_effort"] = effort
     if request.verbosity:
         body["verbosity"] = request.verbosity
-    ceiling = _ceiling(request, to)
+    ceiling = to.ceiling_of(request.ceiling)
     if ceiling is not None:
         body["max_completion_tokens" if NEW_CEILING in to.quirks else "max_tokens"] = ceiling
     body |= _plain(request)
@@ -91,12 +91,6 @@ def _sampling(request: Request, to: To) -> dict[str, object]:
     return body
 
 
-def _ceiling(request: Request, to: To) -> int | None:
-    asked = request.ceiling if to.ceiling is None else to.ceiling
-    most = to.capabilities.max_output_tokens
-    return most if asked is not None and most is not None and most < asked else asked
-
-
 def _effort(reasoning: Reasoning | None, to: To) -> Effort | None:
     """How much to think, in a word; None leaves it to the model, as for one that is only asked not to think: most
     that cannot be told so refuse the word.
@@ -107,7 +101,8 @@ def _effort(reasoning: Reasoning | None, to: To) -> Effort | None:
         return reasoning.effort
     if not reasoning.enabled or reasoning.budget is None:
         return None
-    return next((effort for tokens, effort in _EFFORTS if reasoning.budget <= tokens), _MUCH)
+    effort = effort_for(reasoning.budget)
+    return _KNOWN_EFFORTS.get(effort, effort)
 
 
 def _format(form: Format) -> dict[str, object]:

@@ -32,7 +32,7 @@ def write_request(request: Request, to: To) -> bytes:
     """
     family = family_of(to.model)
     _lose(request, to)
-    ceiling = _ceiling(request, to)
+    ceiling = to.ceiling_of(request.ceiling)
     thought = write_thinking(request, to, family, ceiling)
     inference, fields = _sampling(request, to, family, thought)
     system, messages = write_turns(request.turns, to, family)
@@ -65,13 +65,6 @@ def _lose(request: Request, to: To) -> None:
         to.losses.lose("seed")
     if request.choices > 1:
         to.losses.lose("choices", "the provider of this model gives one answer to a request")
-
-
-def _ceiling(request: Request, to: To) -> int | None:
-    """Tokens of the output; None leaves it to the model."""
-    ceiling = request.ceiling if to.ceiling is None else to.ceiling
-    most = to.capabilities.max_output_tokens
-    return min(ceiling, most) if ceiling is not None and most is not None else ceiling
 
 
 def _sampling(request: Request, to: To, family: Family, thought: Thought) -> tuple[Block, Block]:

@@ -11,22 +11,13 @@ from typing import Final
 
 import msgspec
 
-from sluice_dataplane.dialects.conversation import Effort, Reasoning, Request, Thinking, ToolResult
+from sluice_dataplane.dialects.conversation import Reasoning, Request, Thinking, ToolResult
 from sluice_dataplane.dialects.converse.families import Family
 from sluice_dataplane.dialects.converse.media_out import Block
 from sluice_dataplane.dialects.converse.tools_out import forces
 from sluice_dataplane.dialects.converse.turns_out import ORIGIN
+from sluice_dataplane.dialects.efforts import budget_below, effort_within
 from sluice_dataplane.dialects.seam import To
-
-MIN_BUDGET: Final = 1024  # tokens: the API refuses less
-_BUDGETS: Final[dict[Effort, int]] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 32768,
-}
 
 
 class Thought(msgspec.Struct, frozen=True):
@@ -50,16 +41,16 @@ def write_thinking(request: Request, to: To, family: Family, ceiling: int | None
     if asked is None or not asked.enabled or asked.effort == "none" or way in (None, "none"):
         return _NONE
     if way == "effort":
-        return _by_effort(_effort(asked), family)
+        return _by_effort(_effort(asked) or "medium", family)
     if forces(request) or family == "nova":
         return _NONE
     if way == "adaptive":
         thinking: Block = {"type": "adaptive"}
         if asked.shown:
             thinking["display"] = "summarized"
-        effort = "low" if (named := _named(asked)) == "minimal" else named
-        return Thought(fields={"thinking": thinking}, effort=effort, on=True)
-    budget = _budget(asked, ceiling)
+        effort = _effort(asked)
+        return Thought(fields={"thinking": thinking}, effort="low" if effort == "minimal" else effort, on=True)
+    budget = budget_below(ceiling, asked)
     if budget is None or _resumes_without_thought(request):
         return _NONE
     return Thought(fields={"thinking": {"type": "enabled", "budget_tokens": budget}}, on=True)
@@ -74,27 +65,9 @@ def _by_effort(effort: str, family: Family) -> Thought:
     return Thought(fields={"reasoning_effort": capped})
 
 
-def _named(asked: Reasoning) -> str:
-    """The effort that was asked for; "" leaves it to the model."""
-    return _effort(asked) if asked.effort or asked.budget else ""
-
-
 def _effort(asked: Reasoning) -> str:
-    if asked.effort or not asked.budget:
-        return asked.effort or "medium"
-    within = [effort for effort, budget in _BUDGETS.items() if budget <= asked.budget]
-    return within[-1] if within else "minimal"
-
-
-def _budget(asked: Reasoning, ceiling: int | None) -> int | None:
-    """Tokens to think, fewer than those of the whole output; None where these are too few to think at all.
-
-    An effort leaves a quarter of them for words; a budget is the client's own.
-    """
-    budget = max(asked.budget or _BUDGETS[asked.effort or "medium"], MIN_BUDGET)
-    if ceiling is not None:
-        budget = min(budget, ceiling - (1 if asked.budget else max(ceiling // 4, 1)))
-    return budget if budget >= MIN_BUDGET else None
+    """The effort that was asked for; "" leaves it to the model."""
+    return asked.effort or (effort_within(asked.budget) if asked.budget else "")
 
 
 def _resumes_without_thought(request: Request) -> bool:

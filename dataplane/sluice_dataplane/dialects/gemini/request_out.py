@@ -7,19 +7,11 @@ takes budgets, 0 for none and -1 for its own; 3 takes levels and cannot be told 
 from typing import Any, Final
 
 from sluice_dataplane.dialects.conversation import EMPTY_OBJECT, Effort, Reasoning, Request, Tool, ToolChoice
+from sluice_dataplane.dialects.efforts import budget_below, effort_within
 from sluice_dataplane.dialects.gemini.contents_out import Json, write_turns
 from sluice_dataplane.dialects.seam import To
 from sluice_dataplane.dialects.values import encoder
 
-MIN_BUDGET: Final = 1024
-_BUDGETS: Final[dict[Effort, int]] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 32768,
-}
 # Levels that every model with levels knows; a model that cannot be told not to think is told to think little.
 _LEVELS: Final[dict[Effort, str]] = {"none": "LOW", "minimal": "LOW", "low": "LOW", "medium": "MEDIUM"}
 _SAMPLING: Final = {"temperature": "temperature", "top_p": "topP", "top_k": "topK"}
@@ -40,7 +32,7 @@ def write_request(request: Request, to: To) -> bytes:
     """
     body = write_turns(request, to) | _tools(request, to)
     config = _sampling(request, to) | _plain(request, to) | _format(request, to)
-    ceiling = _ceiling(request, to)
+    ceiling = to.ceiling_of(request.ceiling)
     if ceiling is not None:
         config["maxOutputTokens"] = ceiling
     thinking = _thinking(request.reasoning, to, ceiling)
@@ -143,12 +135,6 @@ def _format(request: Request, to: To) -> Json:
     return config
 
 
-def _ceiling(request: Request, to: To) -> int | None:
-    asked = request.ceiling if to.ceiling is None else to.ceiling
-    most = to.capabilities.max_output_tokens
-    return most if asked is not None and most is not None and most < asked else asked
-
-
 def _thinking(asked: Reasoning | None, to: To, ceiling: int | None) -> Json:
     """How to think.  To think is a hint: a model that cannot is not told to."""
     way = to.capabilities.reasoning
@@ -161,27 +147,14 @@ def _thinking(asked: Reasoning | None, to: To, ceiling: int | None) -> Json:
         return config | ({"thinkingLevel": level} if level else {})
     if off:
         return {"thinkingBudget": 0}
-    budget = _budget(asked, ceiling)
+    if asked.effort is None and asked.budget is None:
+        return config | ({"thinkingBudget": -1} if asked.adaptive else {})
+    budget = budget_below(ceiling, asked)
     return config if budget is None else config | {"thinkingBudget": budget}
 
 
 def _level(asked: Reasoning) -> str:
     effort = asked.effort
     if effort is None and asked.budget is not None:
-        within = [name for name, budget in _BUDGETS.items() if budget <= asked.budget]
-        effort = within[-1] if within else "minimal"
+        effort = effort_within(asked.budget)
     return "" if effort is None else _LEVELS.get(effort, "HIGH")
-
-
-def _budget(asked: Reasoning, ceiling: int | None) -> int | None:
-    """Tokens to think, fewer than those of the whole output; None leaves it to the model.
-
-    An effort leaves a quarter of them for words; a budget is the client's own.
-    """
-    budget = asked.budget if asked.effort is None else _BUDGETS.get(asked.effort, MIN_BUDGET)
-    if budget is None:
-        return -1 if asked.adaptive else None
-    budget = max(budget, MIN_BUDGET)
-    if ceiling is not None:
-        budget = min(budget, ceiling - (1 if asked.effort is None else max(ceiling // 4, 1)))
-    return budget if budget >= MIN_BUDGET else None

@@ -15,6 +15,7 @@ import msgspec
 
 from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
 from sluice_dataplane.dialects.edge import no_model, read_fields
+from sluice_dataplane.dialects.efforts import LEAST_BUDGET
 from sluice_dataplane.dialects.messages.headers import NEW_VERSION, header
 from sluice_dataplane.dialects.messages.marks import MARK, without_foreign
 from sluice_dataplane.dialects.seam import Edit
@@ -23,7 +24,6 @@ from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Headers
 
 MAX_CEILING: Final = 2**31
-LEAST_BUDGET: Final = 1_024  # of thinking, in tokens
 VERSIONS: Final = {VERTEX_CLAUDE: "vertex-2023-10-16", BEDROCK_CLAUDE: "bedrock-2023-05-31"}
 _OWNED: Final = tuple(
     f'"{name}"'.encode()

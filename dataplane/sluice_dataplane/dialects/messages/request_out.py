@@ -36,7 +36,8 @@ def write_request(request: Request, to: To) -> bytes:
     """
     _lose_what_never_goes(request, to)
     prompt = Prompt(request.turns, to)
-    ceiling = _ceiling(request, to)
+    ceiling = to.ceiling_of(to.usual_ceiling if request.ceiling is None else request.ceiling)
+    assert ceiling is not None  # this API must have one
     tools = _tools(request, to)
     choice = _tool_choice(request.tool_choice, tools)
     reasoning = reasoning_fields(request.reasoning, to.capabilities, ceiling)
@@ -80,14 +81,6 @@ def _lose_what_never_goes(request: Request, to: To) -> None:
         to.losses.lose("logprobs")
     if request.choices > 1:
         to.losses.lose("choices", "the provider of this model gives one answer to a request")
-
-
-def _ceiling(request: Request, to: To) -> int:
-    ceiling = to.ceiling if to.ceiling is not None else request.ceiling
-    if ceiling is None:
-        ceiling = to.usual_ceiling
-    most = to.capabilities.max_output_tokens
-    return ceiling if most is None else min(ceiling, most)
 
 
 def _sampling(request: Request, to: To, *, thinks: bool) -> dict[str, Any]:

@@ -1,21 +1,9 @@
 """Anthropic's wire: thoughts as its clients and providers have them, and how much to think in its words."""
 
-from typing import Final
-
 from sluice_contract.snapshot import Capabilities
-from sluice_dataplane.dialects.conversation import Effort, Reasoning, Thinking
-from sluice_dataplane.dialects.messages.fields import LEAST_BUDGET
+from sluice_dataplane.dialects.conversation import Reasoning, Thinking
+from sluice_dataplane.dialects.efforts import BUDGETS, LEAST_BUDGET, effort_for
 from sluice_dataplane.dialects.messages.marks import ORIGIN, unmarked
-
-# Tokens of thinking that an effort stands for; a budget is the first effort whose tokens it does not pass.
-_BUDGETS: Final[dict[Effort, int]] = {
-    "minimal": 1_024,
-    "low": 2_048,
-    "medium": 8_192,
-    "high": 16_384,
-    "xhigh": 24_576,
-    "max": 32_768,
-}
 
 
 def read_thought(text: str, signature: str, redacted: str, at: str = "") -> Thinking:
@@ -54,15 +42,14 @@ def _budget(reasoning: Reasoning) -> int | None:
     if reasoning.budget is not None:
         return reasoning.budget
     if reasoning.effort is not None:
-        return _BUDGETS.get(reasoning.effort)
-    return _BUDGETS["medium"] if reasoning.adaptive else None
+        return BUDGETS.get(reasoning.effort)
+    return BUDGETS["medium"] if reasoning.adaptive else None
 
 
 def _effort(reasoning: Reasoning) -> dict[str, object]:
     effort = reasoning.effort
     if effort is None and reasoning.budget is not None:
-        budget = reasoning.budget
-        effort = next((each for each, tokens in _BUDGETS.items() if budget <= tokens), "max")
+        effort = effort_for(reasoning.budget)
     if effort is None:
         return {}
     return {"effort": "low" if effort == "minimal" else effort}

@@ -7,7 +7,8 @@ Source: the API reference (fields of ``POST /responses``).
 
 from typing import Any, Final
 
-from sluice_dataplane.dialects.conversation import Effort, Format, Reasoning, Request, Tool, ToolChoice
+from sluice_dataplane.dialects.conversation import Format, Reasoning, Request, Tool, ToolChoice
+from sluice_dataplane.dialects.efforts import effort_within
 from sluice_dataplane.dialects.responses.items_out import Object, write_turns
 from sluice_dataplane.dialects.seam import To
 from sluice_dataplane.dialects.values import encoder
@@ -17,14 +18,6 @@ _SAMPLING: Final = ("temperature", "top_p")
 _TIERS: Final = {"standard_only": "default", "standard": "default"}
 _KNOWN_TIERS: Final = frozenset(("auto", "default", "flex", "priority", "scale", "fast", "ultrafast"))
 _MODES: Final = {"auto": "auto", "any": "required", "none": "none"}
-_EFFORTS: Final[tuple[tuple[int, Effort], ...]] = (  # from how many tokens of a budget on
-    (32_768, "max"),
-    (24_576, "xhigh"),
-    (16_384, "high"),
-    (8_192, "medium"),
-    (2_048, "low"),
-)
-_LEAST: Final = "minimal"
 
 
 def write_request(request: Request, to: To) -> bytes:
@@ -144,7 +137,7 @@ def _write_reasoning(asked: Reasoning) -> dict[str, Any]:
     written: dict[str, Any] = {}
     effort = asked.effort
     if effort is None and asked.enabled and asked.budget is not None:
-        effort = next((name for least, name in _EFFORTS if asked.budget >= least), _LEAST)
+        effort = effort_within(asked.budget)
     if effort is not None:
         written["effort"] = effort
     if asked.enabled and (asked.summary or asked.shown):
@@ -153,10 +146,9 @@ def _write_reasoning(asked: Reasoning) -> dict[str, Any]:
 
 
 def _write_limits(body: Object, request: Request, to: To) -> None:
-    ceiling = request.ceiling if to.ceiling is None else to.ceiling
-    most = to.capabilities.max_output_tokens
+    ceiling = to.ceiling_of(request.ceiling)
     if ceiling is not None:
-        body["max_output_tokens"] = ceiling if most is None else min(ceiling, most)
+        body["max_output_tokens"] = ceiling
     for name in _SAMPLING:
         value = getattr(request, name)
         if value is not None and to.capabilities.sampling is False:
