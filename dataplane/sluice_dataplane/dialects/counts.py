@@ -117,7 +117,11 @@ COUNTERS: Final[Mapping[Endpoint, Codec]] = {
     "count_tokens": Counting(
         MESSAGES_CODEC,
         unwrap=_same,
-        wrap=lambda body, _: {name: value for name, value in body.items() if name not in _MESSAGES_WITHOUT},
+        # Where a cloud has the model of a message in the path, it has that of a count in the body.
+        wrap=lambda body, model: {
+            "model": raw(model),
+            **{name: value for name, value in body.items() if name not in _MESSAGES_WITHOUT},
+        },
         answer=lambda count: {"input_tokens": count},
     ),
     "gemini_count": Counting(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sluice_contract.quirks import VERTEX_CLAUDE
 from sluice_dataplane.dialects.counts import COUNTED, COUNTERS
 from sluice_dataplane.dialects.losses import Losses
 from sluice_dataplane.dialects.seam import Shown, To
@@ -26,10 +27,10 @@ ANSWERS: dict[Endpoint, bytes] = {
 SHOWN = Shown(id="1", model="m", created_s=1)
 
 
-def sent(front: Endpoint, back: Endpoint, body: Any) -> Any:
+def sent(front: Endpoint, back: Endpoint, body: Any, *, quirks: tuple[str, ...] = ()) -> Any:
     """What the provider is asked."""
     request = COUNTERS[front].read_request(json.dumps(body).encode(), Ask(model="m"))
-    to = To(model="up/m", losses=Losses(allowed=False, names=request.names), usual_ceiling=4_096)
+    to = To(model="up/m", losses=Losses(allowed=False, names=request.names), usual_ceiling=4_096, quirks=quirks)
     return json.loads(COUNTERS[back].write_request(request, to))
 
 
@@ -41,6 +42,13 @@ def test_only_what_is_counted_is_sent() -> None:
     assert count == {"model": "up/m", "messages": [{"role": "user", "content": "Hi"}]}
     assert set(input_) <= {"model", "input", "instructions", "tools", "tool_choice", "text", "reasoning"}
     assert (input_["model"], input_["tools"][0]["name"]) == ("up/m", "f")
+
+
+def test_a_cloud_that_has_a_messages_model_in_the_path_has_a_counts_in_the_body() -> None:
+    """One path of Vertex AI counts for all models of Anthropic's."""
+    count = sent("gemini_count", "count_tokens", GOOGLE, quirks=(VERTEX_CLAUDE,))
+
+    assert (count["model"], count["anthropic_version"]) == ("up/m", "vertex-2023-10-16")
 
 
 def test_google_is_asked_for_a_whole_request() -> None:
