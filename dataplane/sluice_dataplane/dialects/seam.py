@@ -64,12 +64,11 @@ class Watcher(Protocol):
 class Wire(Protocol):
     """One API as it is passed on.
 
-    ``name`` is its endpoint, ``operation`` OpenTelemetry's ``gen_ai.operation.name``.  ``generates``: it has output
-    tokens, and so a ceiling.  ``stream_type`` is the media type of its streams; "" is any, and then it is passed on.
+    ``name`` is its endpoint.  ``generates``: it has output tokens, and so a ceiling.  ``stream_type`` is the media type
+    of its streams; "" is any, and then it is passed on.
     """
 
     name: Endpoint
-    operation: str
     generates: bool
     stream_type: str
 

@@ -20,7 +20,6 @@ class _Converse:
     """See the seam."""
 
     name: Endpoint = "converse"
-    operation = "chat"
     generates = True
     stream_type = "application/vnd.amazon.eventstream"
 

@@ -23,7 +23,6 @@ class _Count(wire.GeminiWire):
     """countTokens."""
 
     name: Endpoint = "gemini_count"
-    operation = "count_tokens"
     generates = False
 
     def read_ask(self, exchange: Exchange) -> Ask:
@@ -63,7 +62,6 @@ class _Embeddings(wire.GeminiWire):
     """embedContent and batchEmbedContents: ``route.tail`` says which."""
 
     name: Endpoint = "gemini_embeddings"
-    operation = "embeddings"
     generates = False
 
     def read_ask(self, exchange: Exchange) -> Ask:

@@ -55,7 +55,6 @@ class GeminiWire:
     """generateContent and streamGenerateContent."""
 
     name: Endpoint = "gemini"
-    operation = "generate_content"
     generates = True
     stream_type = "text/event-stream"
 

@@ -29,7 +29,6 @@ class CountTokensWire(MessagesWire):
     """``/v1/messages/count_tokens``: a message's request without its ceiling."""
 
     name: Endpoint = "count_tokens"
-    operation = "count_tokens"
     generates = False
 
     def read_ask(self, exchange: Exchange) -> Ask:

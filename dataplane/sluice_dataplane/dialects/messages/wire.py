@@ -17,7 +17,6 @@ class MessagesWire:
     """``/v1/messages``; see the seam."""
 
     name: Endpoint = "messages"
-    operation = "chat"
     generates = True
     stream_type = "text/event-stream"
 

@@ -28,13 +28,11 @@ class OpenAIWire:
     def __init__(
         self,
         name: Endpoint,
-        operation: str,
         *,
         generates: bool = True,
         parts_of: Callable[[bytes], Parts] = lambda _: PLAIN,
     ) -> None:
         self.name: Endpoint = name
-        self.operation = operation
         self.generates = generates
         self.parts_of = parts_of
 

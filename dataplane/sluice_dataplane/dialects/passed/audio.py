@@ -97,6 +97,6 @@ def _is_sound(field: Field) -> bool:
     return field.is_file or field.name == "file"
 
 
-SPEECH: Final[Wire] = _Speech("speech", "speech", generates=True)
-TRANSCRIPTIONS: Final[Wire] = _Heard("transcriptions", "transcription", generates=True)
-TRANSLATIONS: Final[Wire] = _Heard("translations", "transcription", generates=True)
+SPEECH: Final[Wire] = _Speech("speech", generates=True)
+TRANSCRIPTIONS: Final[Wire] = _Heard("transcriptions", generates=True)
+TRANSLATIONS: Final[Wire] = _Heard("translations", generates=True)

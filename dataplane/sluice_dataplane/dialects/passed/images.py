@@ -81,6 +81,6 @@ def _ask(model: str | None, count: int | None, *, stream: bool, user: str | None
     )
 
 
-IMAGES: Final[Wire] = _Generations("images", "image_generation", generates=True)
-IMAGE_EDITS: Final[Wire] = _Forms("image_edits", "image_generation", generates=True)
-IMAGE_VARIATIONS: Final[Wire] = _Forms("image_variations", "image_generation", generates=True)
+IMAGES: Final[Wire] = _Generations("images", generates=True)
+IMAGE_EDITS: Final[Wire] = _Forms("image_edits", generates=True)
+IMAGE_VARIATIONS: Final[Wire] = _Forms("image_variations", generates=True)

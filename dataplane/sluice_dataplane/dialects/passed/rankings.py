@@ -21,8 +21,8 @@ _USUAL_MODERATION: Final = "omni-moderation-latest"
 class _Ranked(PassedWire):
     """*usual* is the model where the body names none; "" where it must."""
 
-    def __init__(self, name: Endpoint, operation: str, *, usual: str = "") -> None:
-        super().__init__(name, operation)
+    def __init__(self, name: Endpoint, *, usual: str = "") -> None:
+        super().__init__(name)
         self._usual = usual
 
     def read_ask(self, exchange: Exchange) -> Ask:
@@ -65,5 +65,5 @@ def _is_picture(document: msgspec.Raw) -> bool:
     return starts(document, b"{") and not {"image", "image_url", "content"}.isdisjoint(members.decode(document))
 
 
-MODERATIONS: Final[Wire] = _Ranked("moderations", "moderation", usual=_USUAL_MODERATION)
-RERANK: Final[Wire] = _Rerank("rerank", "rerank")
+MODERATIONS: Final[Wire] = _Ranked("moderations", usual=_USUAL_MODERATION)
+RERANK: Final[Wire] = _Rerank("rerank")

@@ -15,5 +15,5 @@ class _Completions(OpenAIWire):
         return request_body(body, ask, edit, billed=(b'"prompt"', b'"best_of"'))
 
 
-COMPLETIONS: Final[Wire] = _Completions("completions", "text_completion")
-EMBEDDINGS: Final[Wire] = OpenAIWire("embeddings", "embeddings", generates=False, parts_of=parts_of_embeddings)
+COMPLETIONS: Final[Wire] = _Completions("completions")
+EMBEDDINGS: Final[Wire] = OpenAIWire("embeddings", generates=False, parts_of=parts_of_embeddings)

@@ -77,4 +77,4 @@ def _matches(text: str, pieces: list[str]) -> bool:
     return True
 
 
-PASSTHROUGH: Final[Wire] = _Through("passthrough", "passthrough")
+PASSTHROUGH: Final[Wire] = _Through("passthrough")

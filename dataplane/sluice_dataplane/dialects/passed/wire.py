@@ -22,9 +22,8 @@ class PassedWire(ABC):
 
     stream_type = "text/event-stream"
 
-    def __init__(self, name: Endpoint, operation: str, *, generates: bool = False) -> None:
+    def __init__(self, name: Endpoint, *, generates: bool = False) -> None:
         self.name: Endpoint = name
-        self.operation = operation
         self.generates = generates
 
     @abstractmethod

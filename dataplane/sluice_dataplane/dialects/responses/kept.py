@@ -27,7 +27,6 @@ _ENDS: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.f
 
 class _KeptWire(ResponsesWire):
     name: Endpoint = "response"
-    operation = "response"
     generates = False
 
     def read_ask(self, exchange: Exchange) -> Ask:

@@ -20,7 +20,6 @@ class _TokensWire(ResponsesWire):
     """Counts; nobody charges for it."""
 
     name: Endpoint = "responses_tokens"
-    operation = "count_tokens"
     generates = False
 
     def read_ask(self, exchange: Exchange) -> Ask:
@@ -58,7 +57,6 @@ class _CompactWire(ResponsesWire):
     """
 
     name: Endpoint = "responses_compact"
-    operation = "compact"
 
     def read_ask(self, exchange: Exchange) -> Ask:
         """The owned fields of the body."""

@@ -65,7 +65,6 @@ class ResponsesWire(Wire):
     """``POST /responses``; see the seam."""
 
     name: Endpoint = "responses"
-    operation = "chat"
     generates = True
     stream_type = "text/event-stream"
 
