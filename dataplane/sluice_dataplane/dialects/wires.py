@@ -10,18 +10,21 @@ from sluice_dataplane.dialects.converse.wire import CONVERSE
 from sluice_dataplane.dialects.gemini.codec import GEMINI_CODEC
 from sluice_dataplane.dialects.gemini.count import GEMINI_COUNT, GEMINI_EMBEDDINGS
 from sluice_dataplane.dialects.gemini.wire import GEMINI
+from sluice_dataplane.dialects.messages import headers
 from sluice_dataplane.dialects.messages.codec import MESSAGES_CODEC
 from sluice_dataplane.dialects.messages.count_tokens import COUNT_TOKENS
 from sluice_dataplane.dialects.messages.wire import MESSAGES
+from sluice_dataplane.dialects.passed import through
 from sluice_dataplane.dialects.passed.audio import SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from sluice_dataplane.dialects.passed.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
 from sluice_dataplane.dialects.passed.rankings import MODERATIONS, RERANK
 from sluice_dataplane.dialects.passed.texts import COMPLETIONS, EMBEDDINGS
-from sluice_dataplane.dialects.passed.through import PASSTHROUGH, SENT
+from sluice_dataplane.dialects.passed.through import PASSTHROUGH
 from sluice_dataplane.dialects.responses.codec import RESPONSES_CODEC
 from sluice_dataplane.dialects.responses.kept import RESPONSE
 from sluice_dataplane.dialects.responses.tokens import RESPONSES_COMPACT, RESPONSES_TOKENS
 from sluice_dataplane.dialects.responses.wire import RESPONSES
+from sluice_dataplane.dialects.responses.wire import SENT as OF_RESPONSES
 from sluice_dataplane.dialects.seam import BackCodec, FrontCodec, Wire
 from sluice_dataplane.exchange import Endpoint
 
@@ -78,4 +81,4 @@ BACKS: Final[Mapping[Endpoint, BackCodec]] = {
 }
 
 # Headers of clients that some wire passes on.
-SENT_ON: Final = SENT
+SENT_ON: Final = frozenset((*headers.SENT, *OF_RESPONSES, *through.SENT))

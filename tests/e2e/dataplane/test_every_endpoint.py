@@ -53,6 +53,22 @@ async def test_a_json_call_passes_and_is_billed_as_told(
     assert usage.estimated if used is None else (usage.input, usage.output) == used
 
 
+async def test_a_conversation_is_named_to_the_provider(bench: WireBench) -> None:
+    """By the headers in which Codex names it; what names an account stays here."""
+    told = {"session-id": "s-1", "thread-id": "t-1", "x-codex-window-id": "w-1", "openai-beta": "responses=v2"}
+
+    answer = await bench.plane.post(
+        "/v1/responses",
+        {"model": "m-responses", "input": "Hi"},
+        headers={**BEARER, **told, "openai-organization": "org"},
+    )
+
+    assert answer.status_code == 200, answer.text
+    heard = bench.provider.seen[-1].headers
+    assert {name: heard.get(name) for name in told} == told
+    assert "openai-organization" not in heard
+
+
 async def test_a_moderation_may_leave_its_model_to_the_provider(bench: WireBench) -> None:
     """OpenAI's clients send none: then the model is OpenAI's usual one, and here it does not exist."""
     answer = await bench.plane.post("/v1/moderations", {"input": "x"})

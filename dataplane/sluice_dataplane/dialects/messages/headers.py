@@ -12,6 +12,7 @@ from sluice_dataplane.exchange import Headers
 
 VERSION: Final = "2023-06-01"  # where the client names none: it takes all that the newer one does, and more
 NEW_VERSION: Final = "2026-10-21"
+SENT: Final = ("anthropic-version", "anthropic-beta")
 _JSON: Final = ("content-type", "application/json")
 
 

@@ -20,10 +20,11 @@ from sluice_dataplane.errors import GatewayError, error_body
 from sluice_dataplane.exchange import Ask, Endpoint, Exchange, Headers, Reported
 
 # Of the client's headers: betas of the API, and what names its conversation, by which providers find their caches.
-_OWN_HEADERS: Final = frozenset((
-    "openai-beta", "originator", "session-id", "session_id", "conversation_id", "thread-id", "x-grok-conv-id",
-))  # fmt: skip
-_OWN_PREFIX: Final = "x-codex-"
+SENT: Final = (
+    *("openai-beta", "originator", "session-id", "session_id", "conversation_id", "thread-id", "x-grok-conv-id"),
+    *("x-codex-turn-state", "x-codex-turn-metadata", "x-codex-window-id", "x-codex-parent-thread-id"),
+    "x-codex-installation-id",
+)
 _JSON: Final = ("content-type", "application/json")
 
 
@@ -82,8 +83,7 @@ class ResponsesWire(Wire):
 
     def request_headers(self, client: Headers, quirks: tuple[str, ...]) -> Headers:  # noqa: ARG002  the seam's
         """The content type, and the client's own that name no account."""
-        own = [each for each in client if each[0] in _OWN_HEADERS or each[0].startswith(_OWN_PREFIX)]
-        return (_JSON, *own)
+        return (_JSON, *[each for each in client if each[0] in SENT])
 
     def read_usage(self, body: bytes) -> Reported | None:
         """``usage``; what failed without having used anything is an error in spite of its status."""
