@@ -95,11 +95,15 @@ def _write_thought(thought: Thinking) -> Object | None:
 
 
 def _write_output(result: ToolResult, to: To) -> str | list[Object]:
-    if not result.parts:
-        return ""
-    if len(result.parts) == 1 and isinstance(result.parts[0], Text):
-        return result.parts[0].text
-    return [part for each in result.parts for part in _write_part(each, to, said=False)]
+    """What a tool gave; that it failed is told in words, for which this API has no field."""
+    begin, end = ("<tool_error>", "</tool_error>") if result.is_error else ("", "")
+    parts = result.parts
+    if not parts:
+        return begin + end
+    if len(parts) == 1 and isinstance(parts[0], Text):
+        return begin + parts[0].text + end
+    around = (Text(begin), *parts, Text(end)) if result.is_error else parts
+    return [part for each in around for part in _write_part(each, to, said=False)]
 
 
 def _write_part(part: Part, to: To, *, said: bool) -> list[Object]:

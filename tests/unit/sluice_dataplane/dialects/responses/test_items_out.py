@@ -141,3 +141,19 @@ def test_results_with_pictures_are_lists() -> None:
 
     assert [type(item["output"]) for item in items] == [list, str]
     assert [item["type"] for item in items] == ["function_call_output", "custom_tool_call_output"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "output"),
+    [
+        ((), "<tool_error></tool_error>"),
+        ((Text(text="no"),), "<tool_error>no</tool_error>"),
+        ((Text(text="no"), Text(text="way")), ["<tool_error>", "no", "way", "</tool_error>"]),
+    ],
+)
+def test_a_tool_that_failed_is_told_in_words(parts: tuple[Text, ...], output: object) -> None:
+    """The API has no field for it, and the model must not take the error for a result."""
+    _, items = items_of(Turn(role="user", parts=(ToolResult(call_id="c", parts=parts, is_error=True),)))
+
+    told = items[0]["output"]
+    assert (told if isinstance(told, str) else [each["text"] for each in told]) == output
