@@ -5,10 +5,9 @@ from typing import Final
 NEW_CEILING: Final = "new_ceiling"  # chat: the ceiling is max_completion_tokens, max_tokens is refused by some models
 NO_STREAM_OPTIONS: Final = "no_stream_options"  # chat: refuses stream_options; usage comes without being asked for
 VERTEX_CLAUDE: Final = "vertex_claude"  # messages: the model is in the path, anthropic_version in the body
-BEDROCK_CLAUDE: Final = "bedrock_claude"  # the same, with Bedrock's version, in frames of AWS
 IGNORES_CASE: Final = "ignores_case"  # any: names of members are read in any case, so that a second one could hide
 
-QUIRKS: Final = frozenset((IGNORES_CASE, NEW_CEILING, NO_STREAM_OPTIONS, VERTEX_CLAUDE, BEDROCK_CLAUDE))
+QUIRKS: Final = frozenset((IGNORES_CASE, NEW_CEILING, NO_STREAM_OPTIONS, VERTEX_CLAUDE))
 
 # What an upstream that says nothing of it speaks, as all did in schema 2.
 OPENAI_PATHS: Final[dict[str, str]] = {

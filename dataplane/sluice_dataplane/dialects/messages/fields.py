@@ -4,8 +4,8 @@ Only the few fields the gateway owns are decoded; everything else passes as the 
 
 Sources: the API reference of Messages (fields ``model``, ``max_tokens``, ``stream``, ``metadata.user_id``,
 ``service_tier``, ``speed``, ``inference_geo``, ``container``, ``thinking``, ``output_config``), its betas
-(``mcp_servers``, ``fallbacks``, ``compaction``, ``context_management``), and for the forms of it in other clouds the
-pages "Claude on Vertex AI" and "Claude on Amazon Bedrock" with what Anthropic's own SDKs send there.
+(``mcp_servers``, ``fallbacks``, ``compaction``, ``context_management``), and for its form on Vertex AI the page "Claude
+on Vertex AI" with what Anthropic's own SDK sends there.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
+from sluice_contract.quirks import VERTEX_CLAUDE
 from sluice_dataplane.dialects.edge import no_model, read_fields
 from sluice_dataplane.dialects.efforts import LEAST_BUDGET
 from sluice_dataplane.dialects.messages.headers import NEW_VERSION, header
@@ -24,7 +24,7 @@ from sluice_dataplane.errors import InvalidRequestError
 from sluice_dataplane.exchange import Ask, Headers
 
 MAX_CEILING: Final = 2**31
-VERSIONS: Final = {VERTEX_CLAUDE: "vertex-2023-10-16", BEDROCK_CLAUDE: "bedrock-2023-05-31"}
+VERTEX_VERSION: Final = "vertex-2023-10-16"
 _OWNED: Final = tuple(
     f'"{name}"'.encode()
     for name in (
@@ -124,14 +124,14 @@ def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True) -
 
     Changed are the model's name and ``max_tokens``: clamped to the ceiling, or set to it where the client named none;
     a budget for thinking that does not fit below it shrinks with it.  Thoughts that another wire signed are left out.
-    Where a cloud has the model in the path and the version in the body, so it is.  Members keep their own bytes and
+    Vertex AI has the model in the path and the version in the body.  Members keep their own bytes and
     order.  A body that might name an owned field twice is written anew with the last one, which is the one we read.
     """
-    cloud = next((quirk for quirk in edit.quirks if quirk in VERSIONS), "")
+    vertex = VERTEX_CLAUDE in edit.quirks
     ceiling = edit.ceiling
     clamp = generates and ceiling is not None and (ask.max_output_tokens is None or ask.max_output_tokens > ceiling)
     foreign = MARK in body
-    if edit.model == ask.model and not clamp and not cloud and not foreign and not may_repeat(body, _OWNED):
+    if edit.model == ask.model and not clamp and not vertex and not foreign and not may_repeat(body, _OWNED):
         return body
     found = members_of(body)
     found["model"] = raw(edit.model)
@@ -140,25 +140,17 @@ def request_body(body: bytes, ask: Ask, edit: Edit, *, generates: bool = True) -
         _shrink_thinking(found, ceiling)
     if foreign:
         _drop_foreign(found)
-    if cloud:
-        _envelop(found, cloud, edit.headers, generates=generates)
+    if vertex:
+        _for_vertex(found, edit.headers, generates=generates)
     return encoder.encode(found)
 
 
-def version_of(cloud: str, client: Headers) -> str:
-    """What ``anthropic_version`` is in the body of a call to *cloud*: the new one where the client speaks that."""
-    return NEW_VERSION if header(client, "anthropic-version") == NEW_VERSION else VERSIONS[cloud]
-
-
-def _envelop(found: dict[str, msgspec.Raw], cloud: str, client: Headers, *, generates: bool) -> None:
+def _for_vertex(found: dict[str, msgspec.Raw], client: Headers, *, generates: bool) -> None:
+    """The version goes into the body, and is the new one where the client speaks that."""
     if generates:  # the counting of Vertex AI has the model in the body
         del found["model"]
-    found.setdefault("anthropic_version", raw(version_of(cloud, client)))
-    if cloud == BEDROCK_CLAUDE:
-        found.pop("stream", None)
-        betas = [each.strip() for each in header(client, "anthropic-beta").split(",") if each.strip()]
-        if betas:
-            found.setdefault("anthropic_beta", raw(betas))
+    new = header(client, "anthropic-version") == NEW_VERSION
+    found.setdefault("anthropic_version", raw(NEW_VERSION if new else VERTEX_VERSION))
 
 
 def _drop_foreign(found: dict[str, msgspec.Raw]) -> None:

@@ -7,7 +7,7 @@ key (``anthropic-dangerous-direct-browser-access``: it holds none of the provide
 
 from typing import Final
 
-from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
+from sluice_contract.quirks import VERTEX_CLAUDE
 from sluice_dataplane.exchange import Headers
 
 VERSION: Final = "2023-06-01"  # where the client names none: it takes all that the newer one does, and more
@@ -19,11 +19,9 @@ _JSON: Final = ("content-type", "application/json")
 def request_headers(client: Headers, quirks: tuple[str, ...]) -> Headers:
     """What is sent beside a body: its type, the version the client speaks, and the betas it asks for.
 
-    Vertex AI and Bedrock have the version in the body, Bedrock the betas too.
+    Vertex AI has the version in the body.
     """
     betas = header(client, "anthropic-beta")
-    if BEDROCK_CLAUDE in quirks:
-        return (_JSON,)
     asked: Headers = (("anthropic-beta", betas),) if betas else ()
     if VERTEX_CLAUDE in quirks:
         return (_JSON, *asked)

@@ -6,10 +6,10 @@ pages on structured outputs, effort, extended and adaptive thinking, and tool us
 
 from typing import Any, Final
 
-from sluice_contract.quirks import BEDROCK_CLAUDE
+from sluice_contract.quirks import VERTEX_CLAUDE
 from sluice_dataplane.dialects.conversation import Format, Request, Tool, ToolChoice
 from sluice_dataplane.dialects.messages.blocks_out import Block, cached, closed_schema, object_schema
-from sluice_dataplane.dialects.messages.fields import VERSIONS
+from sluice_dataplane.dialects.messages.fields import VERTEX_VERSION
 from sluice_dataplane.dialects.messages.thoughts import reasoning_fields
 from sluice_dataplane.dialects.messages.turns_out import Prompt
 from sluice_dataplane.dialects.seam import To
@@ -63,12 +63,9 @@ def write_request(request: Request, to: To) -> bytes:
 
 
 def _enveloped(body: dict[str, Any], to: To) -> dict[str, Any]:
-    cloud = next((quirk for quirk in to.quirks if quirk in VERSIONS), "")
-    if cloud:
+    if VERTEX_CLAUDE in to.quirks:
         del body["model"]
-        body["anthropic_version"] = VERSIONS[cloud]
-        if cloud == BEDROCK_CLAUDE:
-            body.pop("stream", None)
+        body["anthropic_version"] = VERTEX_VERSION
     return body
 
 

@@ -17,11 +17,11 @@ from sluice_dataplane.dialects.conversation import (
 )
 from sluice_dataplane.dialects.responses.thoughts import ORIGIN
 from sluice_dataplane.dialects.seam import To
-from sluice_dataplane.dialects.values import data_url
+from sluice_dataplane.dialects.values import FILE_TYPES, data_url
 
 _MAX_CALL_ID: Final = 64  # characters; OpenAI refuses longer ones
 _FILE_ID: Final = "file-"  # files of OpenAI's; other wires' ids mean nothing here
-_EXTENSIONS: Final = {"application/pdf": "pdf", "text/plain": "txt", "text/markdown": "md", "text/csv": "csv"}
+_EXTENSIONS: Final = {media_type: extension for extension, media_type in FILE_TYPES.items()}
 
 Object = dict[str, Any]
 

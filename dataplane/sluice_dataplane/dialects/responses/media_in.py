@@ -7,9 +7,7 @@ import msgspec
 from sluice_dataplane.dialects.conversation import Audio, Cache, Citation, Document, Image, Refusal, Text
 from sluice_dataplane.dialects.edge import decode, invalid
 from sluice_dataplane.dialects.responses.edge import untranslatable
-from sluice_dataplane.dialects.values import ABSENT, said, split_data_url, starts
-
-_TYPES: Final = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}
+from sluice_dataplane.dialects.values import ABSENT, FILE_TYPES, said, split_data_url, starts
 
 
 class _Sound(msgspec.Struct):
@@ -110,7 +108,7 @@ def _document(part: Part, at: str) -> Document:
     title, cache = part.filename or "", _cache(part)
     if part.file_data:
         media_type, data = split_data_url(part.file_data) or ("", part.file_data)
-        guessed = _TYPES.get(title.rpartition(".")[2].lower(), "application/pdf")
+        guessed = FILE_TYPES.get(title.rpartition(".")[2].lower(), "application/pdf")
         return Document(media_type=media_type or guessed, data=data, title=title, cache=cache, at=at)
     if part.file_url:
         return Document(url=part.file_url, title=title, cache=cache, at=at)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
+from sluice_contract.quirks import VERTEX_CLAUDE
 from sluice_dataplane.dialects.messages.fields import LONG_CONTEXT, read_ask, request_body
 from sluice_dataplane.dialects.seam import Edit
 from sluice_dataplane.errors import InvalidRequestError
@@ -162,27 +162,16 @@ def test_vertex_has_the_model_in_the_path_and_the_version_in_the_body() -> None:
     assert (sent["anthropic_version"], sent["stream"]) == ("vertex-2023-10-16", True)
 
 
-def test_bedrock_has_the_betas_in_the_body_too() -> None:
-    """Model and stream are in the path, version and betas of the headers in the body."""
-    headers = (("anthropic-beta", "a-1, b-2"), ("anthropic-version", "2023-06-01"), ("anthropic-beta", "c-3"))
-    sent = edited(body(stream=True), "claude", quirk=BEDROCK_CLAUDE, headers=headers)
-
-    assert not {"model", "stream"} & set(sent)
-    assert sent["anthropic_version"] == "bedrock-2023-05-31"
-    assert sent["anthropic_beta"] == ["a-1", "b-2", "c-3"]
-
-
-@pytest.mark.parametrize("quirk", [VERTEX_CLAUDE, BEDROCK_CLAUDE])
-def test_a_client_of_the_new_version_gets_it_in_other_clouds_too(quirk: str) -> None:
+def test_a_client_of_the_new_version_gets_it_from_vertex_too() -> None:
     """2026-10-21 is the same everywhere."""
-    sent = edited(body(), quirk=quirk, headers=(("anthropic-version", "2026-10-21"),))
+    sent = edited(body(), quirk=VERTEX_CLAUDE, headers=(("anthropic-version", "2026-10-21"),))
 
     assert sent["anthropic_version"] == "2026-10-21"
 
 
 def test_what_the_client_says_itself_of_a_cloud_is_left() -> None:
-    """A client written for Bedrock puts version and betas into the body: they are its own."""
-    sent = edited(body(anthropic_version="own", anthropic_beta=["x"]), quirk=BEDROCK_CLAUDE)
+    """A client written for a cloud puts version and betas into the body: they are its own."""
+    sent = edited(body(anthropic_version="own", anthropic_beta=["x"]), quirk=VERTEX_CLAUDE)
 
     assert (sent["anthropic_version"], sent["anthropic_beta"]) == ("own", ["x"])
 

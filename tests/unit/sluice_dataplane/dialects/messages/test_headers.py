@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_contract.quirks import BEDROCK_CLAUDE, VERTEX_CLAUDE
+from sluice_contract.quirks import VERTEX_CLAUDE
 from sluice_dataplane.dialects.messages.headers import request_headers
 
 JSON = ("content-type", "application/json")
@@ -38,9 +38,8 @@ def test_no_other_header_goes_on(name: str) -> None:
     assert name not in dict(request_headers(((name, "v"),), ()))
 
 
-def test_other_clouds_have_the_version_in_the_body() -> None:
-    """And Bedrock the betas."""
+def test_vertex_has_the_version_in_the_body() -> None:
+    """Betas stay headers."""
     client = (("anthropic-version", "2023-06-01"), ("anthropic-beta", "a"))
 
     assert request_headers(client, (VERTEX_CLAUDE,)) == (JSON, ("anthropic-beta", "a"))
-    assert request_headers(client, (BEDROCK_CLAUDE,)) == (JSON,)
