@@ -78,19 +78,18 @@ class GeminiWire:
         """*body* as the upstream gets it: untouched unless the output ceiling must change, or it is ambiguous.
 
         Members keep their own bytes and order.  A body that might name an owned field twice is written anew with the
-        last one, which is the one we read; ``model`` is left out of it, since the path says it, and so is null, which
-        may stand under one name for what the other says.
+        last one, which is the one we read; ``model`` is left out of it, since the path says it.
         """
         asked, ceiling = ask.max_output_tokens, edit.ceiling
         clamp = ceiling is not None and (asked is None or asked > ceiling)
         changed = clamp or _is_ambiguous(body)
         if not changed and b'"model"' not in body:
             return body
-        members = _present(body)
+        members = values.members.decode(body)
         if members.pop("model", None) is None and not changed:
             return body
         name = _own_name(members, "generationConfig")
-        config = _present(members[name]) if name in members else {}
+        config = values.members.decode(members[name]) if values.said(members.get(name)) else {}
         if clamp:
             config[_own_name(config, "maxOutputTokens")] = values.raw(ceiling)
         if config:
@@ -195,14 +194,10 @@ def _ranged(fields: Fields, name: str, low: int, high: int) -> int | None:
     return value
 
 
-def _present(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """The members of an object that say something, as :class:`.fields.Fields` has them."""
-    return {name: value for name, value in values.members.decode(raw).items() if values.said(value)}
-
-
 def _own_name(members: dict[str, msgspec.Raw], camel: str) -> str:
-    """How *members* spell it; in camelCase where they do not have it."""
-    return next((name for name in members if camel_case(name) == camel), camel)
+    """How *members* spell it, where it says something if they do so twice; in camelCase where they do not have it."""
+    spelt = [name for name in members if camel_case(name) == camel]
+    return next((name for name in spelt if values.said(members[name])), spelt[0] if spelt else camel)
 
 
 def _is_ambiguous(body: bytes) -> bool:

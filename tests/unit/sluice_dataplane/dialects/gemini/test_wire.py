@@ -146,6 +146,13 @@ def test_a_ceiling_is_lowered_where_it_says_something(body: bytes) -> None:
     assert b":9}" in sent(body, ceiling=9)
 
 
+def test_null_under_any_other_name_stays() -> None:
+    """What is not the gateway's to change passes as it came."""
+    body = b'{"contents":null,"generationConfig":{"topK":null,"maxOutputTokens":999}}'
+
+    assert sent(body, ceiling=9) == b'{"contents":null,"generationConfig":{"topK":null,"maxOutputTokens":9}}'
+
+
 def test_a_model_in_the_body_does_not_pass() -> None:
     """The path says it."""
     assert json.loads(sent(b'{"model":"models/dear","contents":[]}')) == {"contents": []}
